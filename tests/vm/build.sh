@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Builds in the sysroot: user space, kernel modules and the initramfs of the guests.
+# Output lives in the cache, one directory for each checkout; logs lie beside it.
+
+build_dir() {
+	local key
+
+	key=$(printf '%s\n' "$LAB_TREE" "$SYSROOT" | sha256sum | cut -c1-12)
+	BUILD=$LAB_CACHE/build-$key
+	mkdir -p "$BUILD" || die "cannot make $BUILD"
+	printf '%s\n' "$LAB_TREE" >"$BUILD/tree"
+	[ -n "${build_lock-}" ] && return
+	# Two labs in one checkout take turns to build; running is not covered.
+	exec {build_lock}>"$BUILD/lock"
+	flock -n "$build_lock" || say "waiting for another lab to finish building"
+	flock "$build_lock"
+}
+
+build_unlock() {
+	[ -n "${build_lock-}" ] && exec {build_lock}>&-
+	build_lock=
+}
+
+# build_step NAME COMMAND... - runs in the sysroot, keeps the output in a log
+build_step() {
+	local name=$1 log=$BUILD/$1.log start=$SECONDS
+	shift
+	printf 'lab: building %s ... ' "$name" >&2
+	if sysroot_run "$BUILD" "$@" >"$log" 2>&1; then
+		printf 'ok, %d s\n' $((SECONDS - start)) >&2
+		return 0
+	fi
+	printf 'failed\n' >&2
+	{
+		grep -E -m 5 -B 1 -A 2 '(error:|ERROR|FAILED|undefined)' "$log" || tail -n 15 "$log"
+	} | sed 's/^/     | /' >&2
+	say "the whole log is $log"
+	return 1
+}
+
+# build_meson NAME [OPTION...] - configures once, then builds what changed
+build_meson() {
+	local name=$1
+	shift
+	[ -f "$LAB_TREE/meson.build" ] || {
+		say "this tree has no meson.build"
+		return 1
+	}
+	# shellcheck disable=SC2016
+	build_step "$name" sh -c '
+		dir=/build/$1
+		shift
+		if [ "$(cat $dir.options 2>/dev/null)" != "$*" ]; then
+			rm -rf $dir
+		fi
+		[ -f $dir/build.ninja ] || rm -rf $dir
+		[ -d $dir ] || meson setup $dir /src "$@"
+		echo "$*" >$dir.options
+		meson compile -C $dir
+	' sh "$name" "$@"
+}
+
+build_user() {
+	build_dir
+	build_meson user --buildtype=debugoptimized
+}
+
+# Modules of a kernel. Kbuild writes beside its sources, so it gets a copy of them;
+# cp -u keeps the build incremental.
+build_modules() {
+	local version dir status
+
+	version=$(sysroot_kernel "$1")
+	[ -n "$version" ] || die "the sysroot has no kernel $1"
+	build_dir
+	dir=$BUILD/modules-$version
+	build_initramfs "$version" || die "cannot build the initramfs"
+	[ -e "$LAB_TREE/kshim/Kbuild" ] || [ -e "$LAB_TREE/kshim/Makefile" ] || {
+		say "this tree has no kshim/Kbuild"
+		return 1
+	}
+	mkdir -p "$dir"
+	build_sources >"$dir/sources.new"
+	if ! cmp -s "$dir/sources" "$dir/sources.new"; then
+		rm -rf "${dir:?}/src"
+		mv "$dir/sources.new" "$dir/sources"
+	fi
+	mkdir -p "$dir/src"
+	cp -a -u "$LAB_TREE/kshim" "$LAB_TREE/include" "$dir/src/"
+	build_step "modules-$version" make -C "/build/modules-$version/src/kshim" \
+		"KDIR=/lib/modules/$version/build" "-j$(nproc)"
+	status=$?
+	[ $status = 0 ] || rm -f "$dir"/src/kshim/*.ko
+	return $status
+}
+
+build_sources() {
+	(cd "$LAB_TREE" && find kshim include -type f | LC_ALL=C sort)
+}
+
+# The initramfs only finds the real root: busybox and the modules that 9p and overlay
+# need. Its /init is vm/initramfs.
+build_initramfs() {
+	local version=$1 image=$BUILD/initramfs-$1
+
+	[ "$image" -nt "$LAB_TESTS/vm/initramfs" ] && return
+	# shellcheck disable=SC2016
+	build_step "initramfs-$version" bash -eu -o pipefail -c '
+		version=$1
+		cd /tmp
+		mkdir -p bin modules proc sys dev lower rw new
+		cp /bin/busybox bin/
+		cp /src/tests/vm/initramfs init
+		chmod +x init
+		n=10
+		for module in 9pnet_virtio 9p overlay; do
+			modprobe -S "$version" --show-depends "$module"
+		done | while read -r verb path rest; do
+			[ "$verb" = insmod ] || continue
+			name=${path##*/}
+			name=${name%%.ko*}
+			[ ! -e modules/*-"$name".ko ] || continue
+			case $path in
+			*.xz) xz -dc "$path" ;;
+			*.zst) zstd -dc "$path" ;;
+			*) cat "$path" ;;
+			esac >"modules/$n-$name.ko"
+			n=$((n + 1))
+		done
+		find . | cpio --quiet -o -H newc >/build/initramfs.new
+		mv /build/initramfs.new "/build/initramfs-$version"
+	' sh "$version"
+}

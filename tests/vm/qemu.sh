@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# One virtual machine: its devices, its ports, and the watch over it until it gives a
+# verdict or fails to.
+#
+# Ports (virtio-serial): phyr.out and phyr.err carry the guest's output, phyr.verdict its
+# progress and its last word, phyr.call asks the host to run a function of host.sh.
+# The serial console is the kernel log.
+#
+# PCI: everything that phyr may join lies behind one switch; the far disk does not.
+#
+#	pcie.0 -- rp0 -- switch -- d0: disk   d1: disk 2   d2: BAR   d3: BAR 2
+#	       '- far disk
+
+# Words of a kernel log that fail whatever ran. They are looked for in the guest after
+# each case and by the host at the end, panics included.
+VM_BAD_LOG='WARNING: |BUG: |Oops|general protection fault|KASAN: |UBSAN: |INFO: task .* blocked'
+VM_BAD_LOG+='|possible recursive locking|possible circular locking|suspicious RCU usage'
+VM_BAD_LOG+='|Kernel panic|DMAR: .*[Ff]ault|rcu: INFO: .* stall|refcount_t: |list_(add|del) corruption'
+
+vm_new() {
+	vm_version=$(sysroot_kernel "$1")
+	[ -n "$vm_version" ] || die "the sysroot has no kernel $1"
+	vm_kernel=$1 vm_iommu=$2 vm_icount=$3 vm_fs=$4
+	vm_name=$1-iommu-$2${3:+-icount}
+	vm_share='' vm_tty='' vm_live='' vm_timeout=$PHYR_LAB_TIMEOUT
+	vm_repeat='' vm_on_line=true vm_job=() vm_result=''
+}
+
+# Large files that the guest writes at memory speed belong in memory, if there is room.
+vm_run_dir() {
+	local base=${TMPDIR:-/tmp} free
+
+	free=$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)
+	[ "${free:-0}" -gt 3000000 ] && base=/dev/shm
+	vm_dir=$(mktemp -d "$base/phyrfs-lab.XXXXXX") || die "cannot make a directory in $base"
+	lab_litter+=("$vm_dir")
+}
+
+# A new directory for the logs of one VM; the oldest are removed.
+vm_log_dir() {
+	local logs=$LAB_CACHE/logs
+
+	mkdir -p "$logs"
+	find "$logs" -mindepth 1 -maxdepth 1 -type d -mtime +7 -exec rm -rf {} +
+	vm_log=$(mktemp -d "$logs/$(date +%m%d-%H%M%S)-$vm_name.XXX") || die "cannot write in $logs"
+}
+
+vm_prepare() {
+	local port
+
+	vm_run_dir
+	vm_log_dir
+	truncate -s 256M "$vm_dir/bar"
+	truncate -s 64M "$vm_dir/bar2"
+	truncate -s 1536M "$vm_dir/disk"
+	truncate -s 1G "$vm_dir/disk2"
+	truncate -s 512M "$vm_dir/far"
+	mkdir "$vm_dir/job" "$vm_dir/host"
+	for port in out err verdict call.in call.out; do
+		mkfifo "$vm_dir/$port"
+	done
+	cp "$LAB_TESTS/vm/host.sh" "$vm_dir/host.sh"
+	printf '%q ' "${vm_job[@]}" >"$vm_dir/job/job"
+	{
+		printf '%s=%q\n' PHYR_FS "$vm_fs" LAB_KERNEL "$vm_kernel" LAB_IOMMU "$vm_iommu" \
+			LAB_ICOUNT "$vm_icount" LAB_SETUP "$PHYR_LAB_SETUP" LAB_BAD_LOG "$VM_BAD_LOG" \
+			LAB_MODULES "/lab/build/modules-$vm_version/src/kshim" LAB_SHARE "$vm_share"
+		if [ -n "$vm_tty" ]; then
+			printf '%s=%q\n' LAB_SIZE "$(stty size)" LAB_TERM "${TERM:-linux}"
+		fi
+	} >"$vm_dir/job/env"
+}
+
+vm_arguments() {
+	local cmdline port n
+
+	vm_args=(qemu-system-x86_64 -nodefaults -no-user-config -display none -vga none -nic none
+		-monitor none -no-reboot -m 2G -name "phyrfs-$vm_name")
+
+	if [ -n "$vm_icount" ]; then
+		vm_args+=(-accel tcg,thread=single -icount shift=0,sleep=off -smp 1 -cpu max)
+	elif [ "$PHYR_LAB_ACCEL" = kvm ]; then
+		vm_args+=(-accel kvm -smp 2 -cpu host)
+	else
+		vm_args+=(-accel tcg,thread=multi -smp 2 -cpu max)
+	fi
+	cmdline="console=ttyS0 loglevel=5 panic=-1 oops=panic mitigations=off audit=0 apparmor=0"
+	cmdline+=" tsc=reliable random.trust_cpu=on"
+	if [ "$vm_iommu" = on ]; then
+		vm_args+=(-machine q35,kernel-irqchip=off -device intel-iommu,intremap=off)
+		cmdline+=" intel_iommu=on"
+	else
+		vm_args+=(-machine q35)
+	fi
+	vm_args+=(-kernel "$SYSROOT/boot/vmlinuz-$vm_version" -initrd "$BUILD/initramfs-$vm_version"
+		-append "$cmdline" -chardev "file,id=console,path=$vm_log/console"
+		-serial chardev:console)
+
+	n=0
+	for port in out err verdict; do
+		vm_args+=(-chardev "file,id=$port,path=$vm_dir/$port,append=on")
+	done
+	vm_args+=(-chardev "pipe,id=call,path=$vm_dir/call" -device virtio-serial-pci)
+	for port in out err verdict call; do
+		n=$((n + 1))
+		vm_args+=(-device "virtserialport,nr=$n,chardev=$port,name=phyr.$port")
+	done
+	if [ -n "$vm_tty" ]; then
+		vm_args+=(-chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty)
+	fi
+
+	vm_add_share root "$SYSROOT" on
+	vm_add_share tests "$LAB_TESTS" on
+	vm_add_share build "$BUILD" on
+	vm_add_share job "$vm_dir/job" on
+	[ -z "$vm_share" ] || vm_add_share share "$vm_share" off
+
+	vm_args+=(
+		-device pcie-root-port,id=rp0,bus=pcie.0,chassis=1
+		-device x3130-upstream,id=up,bus=rp0
+	)
+	for n in 0 1 2 3; do
+		vm_args+=(-device "xio3130-downstream,id=d$n,bus=up,chassis=1$n,port=$n")
+	done
+	vm_add_nvme disk d0
+	vm_add_nvme disk2 d1
+	vm_add_nvme far pcie.0
+	vm_add_bar bar d2 256M
+	vm_add_bar bar2 d3 64M
+}
+
+# vm_add_share TAG DIR READONLY
+vm_add_share() {
+	vm_args+=(-fsdev "local,id=$1,path=${2//,/,,},security_model=none,readonly=$3,multidevs=remap"
+		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
+}
+
+# vm_add_nvme NAME BUS
+vm_add_nvme() {
+	vm_args+=(-drive "file=$vm_dir/$1,format=raw,if=none,id=$1,cache=unsafe,discard=unmap"
+		-device "nvme,serial=phyr-$1,drive=$1,bus=$2")
+}
+
+# vm_add_bar NAME BUS SIZE
+vm_add_bar() {
+	vm_args+=(-object "memory-backend-file,id=$1,share=on,mem-path=$vm_dir/$1,size=$3"
+		-device "ivshmem-plain,memdev=$1,bus=$2")
+}
+
+# Boots and watches. The status is the guest's verdict, or 125 when it gave none; then
+# vm_result says what happened instead.
+vm_run() {
+	local status
+
+	vm_prepare
+	vm_arguments
+	build_unlock
+	vm_start
+	vm_watch
+	status=$?
+	vm_stop
+	if [ -z "$vm_result" ] && [ "$status" != 125 ] &&
+		grep -qE "$VM_BAD_LOG" "$vm_log/console"; then
+		vm_result="the kernel log has: $(grep -aoE -m 1 "($VM_BAD_LOG).*" "$vm_log/console")"
+		status=125
+	fi
+	if [ -n "$vm_result" ]; then
+		say "$vm_name: $vm_result"
+		say "logs: $vm_log"
+		[ -z "$vm_repeat" ] || say "to repeat: $vm_repeat"
+	elif [ -n "$vm_live" ]; then
+		rm -rf -- "$vm_log"
+	fi
+	return "$status"
+}
+
+vm_start() {
+	local quoted
+
+	printf -v quoted '%q ' "${vm_args[@]}"
+	printf '%s\n' "$quoted" >"$vm_log/qemu"
+	: >"$vm_log/console"
+	vm_children=()
+
+	# Opened for both directions so that neither end waits for the other to appear.
+	exec {vm_verdict}<>"$vm_dir/verdict"
+	if [ -n "$vm_live" ]; then
+		cat "$vm_dir/out" &
+		vm_children+=($!)
+		cat "$vm_dir/err" >&2 &
+		vm_children+=($!)
+	else
+		cat "$vm_dir/out" >"$vm_log/out" &
+		vm_children+=($!)
+		cat "$vm_dir/err" >"$vm_log/err" &
+		vm_children+=($!)
+	fi
+	vm_serve &
+	vm_children+=($!)
+
+	[ -z "$vm_tty" ] || vm_stty=$(stty -g)
+	if [ -n "$vm_tty" ]; then
+		stty raw -echo
+		setpriv --pdeathsig KILL -- "${vm_args[@]}" <&0 2>"$vm_log/qemu.err" &
+	else
+		setpriv --pdeathsig KILL -- "${vm_args[@]}" </dev/null >"$vm_log/qemu.err" 2>&1 &
+	fi
+	vm_pid=$!
+}
+
+# Answers phyr.call: one line in (quoted words), one line out (status, base64 output).
+vm_serve() {
+	local line in out reply status
+
+	exec {in}<>"$vm_dir/call.out" {out}<>"$vm_dir/call.in"
+	while read -r -u "$in" line; do
+		reply=$(
+			export BAR_FILE=$vm_dir/bar BAR2_FILE=$vm_dir/bar2 HOST_DIR=$vm_dir/host
+			eval "exec bash -u -o pipefail $vm_dir/host.sh $line" 2>&1 {in}<&- {out}>&-
+		)
+		status=$?
+		printf '%d %s\n' "$status" "$(printf '%s' "$reply" | base64 -w 0)" >&"$out"
+	done
+}
+
+vm_watch() {
+	local line='' part='' start=$SECONDS heard=$SECONDS silence=60 limit
+
+	[ -z "$vm_icount" ] || silence=300
+	vm_deadline=0
+	while :; do
+		if read -r -t 1 -u "$vm_verdict" part; then
+			line+=$part
+			heard=$SECONDS
+			case $line in
+			"exit "*) return "${line#exit }" ;;
+			alive) ;;
+			*) "$vm_on_line" "$line" ;;
+			esac
+			line=
+			continue
+		fi
+		line+=$part
+		limit=$vm_timeout
+		if ! kill -0 "$vm_pid" 2>/dev/null; then
+			if grep -q 'Kernel panic' "$vm_log/console"; then
+				vm_result="the kernel panicked: $(grep -aoE -m 1 "($VM_BAD_LOG).*" "$vm_log/console")"
+			else
+				vm_result="QEMU ended without a verdict: $(tail -n 1 "$vm_log/qemu.err")"
+			fi
+			return 125
+		elif [ $((SECONDS - heard)) -gt $silence ]; then
+			vm_result="nothing heard for $silence s, the guest hangs"
+			return 125
+		elif [ "$limit" -gt 0 ] && [ $((SECONDS - start)) -gt "$limit" ]; then
+			vm_result="not finished after $limit s"
+			return 125
+		elif [ "$vm_deadline" -gt 0 ] && [ $SECONDS -gt "$vm_deadline" ]; then
+			vm_result="the case did not end"
+			return 125
+		fi
+	done
+}
+
+vm_stop() {
+	kill -KILL "$vm_pid" 2>/dev/null
+	wait "$vm_pid" 2>/dev/null
+	# Readers end when QEMU's end of the FIFOs is closed; the server has to be told.
+	kill "${vm_children[2]}" 2>/dev/null
+	wait "${vm_children[@]}" 2>/dev/null
+	exec {vm_verdict}>&-
+	[ -z "$vm_tty" ] || stty "$vm_stty"
+	rm -rf --one-file-system -- "$vm_dir"
+}

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The state of the guest that jobs begin in: devices found, disk formatted and mounted,
+# modules loaded, phyrfs mounted. Sourced by init and, through lib.sh, by cases.
+
+export PHYR_DIR=/mnt/disk PHYR_MNT=/mnt/phyr PHYR_MODDIR=$LAB_MODULES PHYR_FS
+export T_LIB=/lab/tests/vm/lib.sh LAB_BAD_LOG LAB_MODULES LAB_KERNEL LAB_IOMMU LAB_ICOUNT
+export PATH=/lab/build/user/fs:/lab/build/user/tools:/lab/build/user/tests/vm:$PATH
+
+state_klp=/sys/kernel/livepatch/phyr_dio
+
+# nvme_named NAME - the block device of the disk with serial phyr-NAME
+nvme_named() {
+	local serial
+
+	for serial in /sys/class/nvme/*/serial; do
+		[ "$(tr -d ' ' <"$serial")" = "phyr-$1" ] || continue
+		serial=${serial%/serial}
+		echo "/dev/${serial##*/}n1"
+		return
+	done
+}
+
+# bar_of_size BYTES - the PCI address of the ivshmem device with a BAR of that size
+bar_of_size() {
+	local device
+
+	for device in /sys/bus/pci/devices/*; do
+		[ "$(cat "$device/vendor" "$device/device")" = $'0x1af4\n0x1110' ] || continue
+		[ "$(stat -c %s "$device/resource2_wc")" = "$1" ] || continue
+		echo "${device##*/}"
+		return
+	done
+}
+
+state_devices() {
+	local try bar2
+
+	modprobe nvme
+	for try in {1..100}; do
+		[ -b "$(nvme_named disk)" ] && [ -b "$(nvme_named disk2)" ] &&
+			[ -b "$(nvme_named far)" ] && break
+		sleep 0.1
+	done
+	PHYR_DISK=$(nvme_named disk)
+	PHYR_DISK2=$(nvme_named disk2)
+	PHYR_FAR_DISK=$(nvme_named far)
+	PHYR_BAR_SIZE=$((256 << 20))
+	PHYR_BAR_PCI=$(bar_of_size $PHYR_BAR_SIZE)
+	PHYR_BAR=/sys/bus/pci/devices/$PHYR_BAR_PCI/resource2_wc
+	bar2=$(bar_of_size $((64 << 20)))
+	PHYR_BAR2=/sys/bus/pci/devices/$bar2/resource2_wc
+	export PHYR_DISK PHYR_DISK2 PHYR_FAR_DISK PHYR_BAR PHYR_BAR_SIZE PHYR_BAR_PCI PHYR_BAR2
+
+	# No driver is bound to the BARs, so nothing else switches their decoding on.
+	echo 1 >"${PHYR_BAR%/*}/enable"
+	echo 1 >"${PHYR_BAR2%/*}/enable"
+}
+
+# state_format FS DEVICE
+state_format() {
+	case $1 in
+	ext4) mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$2" ;;
+	xfs) mkfs.xfs -q -f -K "$2" ;;
+	*) echo "unknown filesystem $1" >&2 && return 1 ;;
+	esac
+}
+
+state_disk() {
+	state_format "$PHYR_FS" "$PHYR_DISK" && mount "$PHYR_DISK" $PHYR_DIR
+}
+
+state_load() {
+	local try
+
+	if [ ! -e /sys/module/phyr ]; then
+		insmod "$PHYR_MODDIR/phyr.ko" || return
+	fi
+	if [ ! -e /sys/module/phyr_dio ]; then
+		insmod "$PHYR_MODDIR/phyr_dio.ko" || return
+	fi
+	for try in {1..300}; do
+		state_patched && return
+		sleep 0.1
+	done
+	echo "the livepatch did not become active in 30 s" >&2
+	return 1
+}
+
+state_patched() {
+	[ "$(cat $state_klp/enabled $state_klp/transition 2>/dev/null)" = $'1\n0' ]
+}
+
+state_unload() {
+	local try
+
+	if [ -e /sys/module/phyr_dio ]; then
+		[ ! -e $state_klp/enabled ] || echo 0 >$state_klp/enabled || return
+		for try in {1..300}; do
+			[ -e $state_klp ] || break
+			sleep 0.1
+		done
+		rmmod phyr_dio || return
+	fi
+	[ ! -e /sys/module/phyr ] || rmmod phyr
+}
+
+state_phyrfs() {
+	phyrfs $PHYR_DIR $PHYR_MNT </dev/null
+}
+
+state_umount() {
+	local mnt
+
+	for mnt in $PHYR_MNT $PHYR_DIR; do
+		while mountpoint -q "$mnt" 2>/dev/null || grep -q " $mnt " /proc/mounts; do
+			umount "$mnt" 2>/dev/null || umount -l "$mnt" || return
+		done
+	done
+}
+
+# state_reach devices|disk|modules|all - each level includes those before it
+state_reach() {
+	[ "$1" = devices ] && return
+	state_disk || return
+	[ "$1" = disk ] && return
+	if [ ! -e "$PHYR_MODDIR/phyr.ko" ]; then
+		echo "lab: no modules for this kernel, going on without" >&2
+		return 0
+	fi
+	state_load || return
+	[ "$1" = modules ] && return
+	if ! command -v phyrfs >/dev/null; then
+		echo "lab: no phyrfs, going on without" >&2
+		return 0
+	fi
+	state_phyrfs
+}

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The sysroot: a Debian 13 tree with toolchain, tools and kernels in which everything
+# is built and which the guests use as their root. Kept in the cache, read-only.
+
+SYSROOT_SUITE=trixie
+SYSROOT_PACKAGES=(
+	# to build
+	build-essential meson ninja-build pkgconf scdoc
+	libfuse3-dev liburing-dev libaio-dev libxxhash-dev libjson-c-dev libpci-dev check
+	# to run and to look
+	fuse3 fio kmod pciutils xfsprogs e2fsprogs fdisk nvme-cli util-linux procps
+	jq strace xxhash busybox-static
+	linux-image-amd64/$SYSROOT_SUITE linux-headers-amd64/$SYSROOT_SUITE
+)
+# Raise when sysroot_make() changes in a way that old sysroots lack.
+SYSROOT_FORMAT=1
+
+sysroot_host_packages() {
+	local missing=()
+
+	command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
+	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+	command -v xxhsum >/dev/null || missing+=(xxhash)
+	[ -n "$(sysroot_keyring)" ] || missing+=(debian-archive-keyring)
+	[ ${#missing[@]} -eq 0 ] && return
+
+	command -v apt-get >/dev/null || die "please install: ${missing[*]}"
+	say "installing ${missing[*]}"
+	sysroot_apt_update
+	DEBIAN_FRONTEND=noninteractive lab_wait apt-get -q -y install --no-install-recommends \
+		"${missing[@]}" </dev/null >&2 || die "apt-get failed; please install: ${missing[*]}"
+}
+
+sysroot_apt_update() {
+	lab_wait apt-get -q update </dev/null >&2 || die "apt-get update failed; is apt set up?"
+}
+
+sysroot_keyring() {
+	local keyring
+
+	for keyring in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
+		[ -e "$keyring" ] && echo "$keyring" && break
+	done
+}
+
+# The mirror this machine uses for Debian itself
+sysroot_mirror() {
+	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+		sed -n 's/^Debian|Debian|//p' | head -n 1
+}
+
+# Settings of the machine's apt that decide how to reach a mirror, as apt options
+sysroot_apt_options() {
+	apt-config dump | grep -iE '^Acquire::(http|https)::(.*::)?(Proxy|Proxy-Auto-Detect|Ca[A-Z]*|Verify[-A-Z]*) ' |
+		grep -v ' "";$'
+}
+
+sysroot_key() {
+	printf '%s\n' "$SYSROOT_FORMAT" "$SYSROOT_SUITE" "${SYSROOT_PACKAGES[@]}" |
+		sha256sum | cut -c1-12
+}
+
+# Names and sizes of all files: a tree that lost something does not match
+sysroot_fingerprint() {
+	(cd "$1" && find . -xdev -type f ! -path ./.complete -printf '%p %s\n' |
+		LC_ALL=C sort | sha256sum | cut -d' ' -f1)
+}
+
+sysroot_complete() {
+	[ -s "$1/.complete" ] && [ "$(sysroot_fingerprint "$1")" = "$(cat "$1/.complete")" ]
+}
+
+sysroot_make() {
+	SYSROOT=$LAB_CACHE/sysroot-$(sysroot_key)
+	local lock
+
+	exec {lock}>"$SYSROOT.lock"
+	flock -n "$lock" || say "waiting for another lab to finish the sysroot"
+	flock "$lock"
+	if ! sysroot_complete "$SYSROOT"; then
+		[ -e "$SYSROOT" ] && say "the sysroot in the cache is damaged, making it again"
+		rm -rf --one-file-system -- "$SYSROOT" "$SYSROOT".new.*
+		sysroot_build "$SYSROOT.new.$$"
+		mv -T "$SYSROOT.new.$$" "$SYSROOT" || die "cannot rename the new sysroot"
+	fi
+	exec {lock}>&-
+}
+
+# Runs COMMAND in the sysroot: the tree at /src and the sysroot itself read-only, DIR
+# (build output) at /build.
+sysroot_run() {
+	local build=$1
+	shift
+	# shellcheck disable=SC2016
+	lab_private bash -c '
+		set -e
+		root=$1 tree=$2 build=$3
+		shift 3
+		mount --bind "$root" "$root"
+		mount -o remount,bind,ro "$root"
+		mount -t proc proc "$root/proc"
+		mount --rbind /dev "$root/dev"
+		mount -t tmpfs tmpfs "$root/tmp"
+		mount --bind "$tree" "$root/src"
+		mount -o remount,bind,ro "$root/src"
+		mount --bind "$build" "$root/build"
+		exec chroot "$root" /usr/bin/env -i HOME=/tmp LC_ALL=C.UTF-8 \
+			PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"' \
+		sh "$SYSROOT" "$LAB_TREE" "$build" "$@"
+}
+
+# The full version of a kernel of the sysroot: 6.12 or latest
+sysroot_kernel() {
+	case $1 in
+	latest) ls "$SYSROOT/lib/modules" | sort -V | tail -n 1 ;;
+	*) ls "$SYSROOT/lib/modules" | grep "^${1//./\\.}\." | sort -V | tail -n 1 ;;
+	esac
+}
