@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See t.h. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -128,18 +127,27 @@ uint32_t t_pattern_word(uint64_t pos, uint32_t seed)
 void t_pattern_fill(void *buf, size_t length, uint64_t pos, uint32_t seed)
 {
 	volatile uint32_t *word = buf;
+	size_t nr = length / T_WORD;
+	uint32_t last;
 
-	for (size_t i = 0; i < length / T_WORD; i++)
+	for (size_t i = 0; i < nr; i++)
 		word[i] = t_pattern_word(pos + i * T_WORD, seed);
+	last = t_pattern_word(pos + nr * T_WORD, seed);
+	memcpy((char *)buf + nr * T_WORD, &last, length % T_WORD);
 }
 
 int64_t t_pattern_check(const void *buf, size_t length, uint64_t pos, uint32_t seed)
 {
 	const volatile uint32_t *word = buf;
+	size_t nr = length / T_WORD;
+	uint32_t last;
 
-	for (size_t i = 0; i < length / T_WORD; i++)
+	for (size_t i = 0; i < nr; i++)
 		if (word[i] != t_pattern_word(pos + i * T_WORD, seed))
 			return i * T_WORD;
+	last = t_pattern_word(pos + nr * T_WORD, seed);
+	if (memcmp((const char *)buf + nr * T_WORD, &last, length % T_WORD))
+		return nr * T_WORD;
 	return -1;
 }
 

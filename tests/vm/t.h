@@ -46,9 +46,8 @@ uint64_t t_thread_ns(void);
 
 /*
  * The pattern: the word at byte p of the file made from @seed is a hash of both, so
- * a word tells where it belongs. @pos and @length are multiples of T_WORD.
- * t_pattern_check() gives the first wrong byte's offset in the buffer, or -1.
- * Device memory is read and written in whole words.
+ * a word tells where it belongs. @pos is a multiple of T_WORD.
+ * t_pattern_check() gives the offset in the buffer of the first wrong word, or -1.
  */
 uint32_t t_pattern_word(uint64_t pos, uint32_t seed);
 void t_pattern_fill(void *buf, size_t length, uint64_t pos, uint32_t seed);

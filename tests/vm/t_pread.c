@@ -3,7 +3,6 @@
  * One direct pread from a file into a mapped BAR, the way any program would do it:
  * prints the bytes read, or the name of the error and exits 1.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
