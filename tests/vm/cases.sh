@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The command "test": unit tests in the sysroot, then the cases of tests/cases in VMs.
+#
+# A boot is one VM and its cases; most cases share one, those that say "# boot: own" get
+# their own. Boots run two at a time, each in a shell of its own that writes
+# results to a file; the command line that repeats a case is printed with each failure.
+
+cmd_test() {
+	local units='' kernels=(6.12 latest) iommus=(off on) kernel iommu
+
+	[ "$OPT_KERNEL" = all ] || kernels=("$OPT_KERNEL")
+	[ "$OPT_IOMMU" = all ] || iommus=("$OPT_IOMMU")
+	test_select
+	lab_prepare
+	test_dir=$(mktemp -d "${TMPDIR:-/tmp}/phyrfs-test.XXXXXX") || die "cannot make a directory"
+	lab_litter+=("$test_dir")
+	: >"$test_dir/results"
+
+	[ -z "$units" ] || test_unit
+	test_boots=()
+	if [ ${#test_cases[@]} -gt 0 ]; then
+		build_user || test_result FAIL build/user 0 "does not build"
+		for kernel in "${kernels[@]}"; do
+			if ! build_modules "$kernel"; then
+				test_result FAIL "build/modules-$kernel" 0 "does not build"
+				continue
+			fi
+			for iommu in "${iommus[@]}"; do
+				test_plan "$kernel" "$iommu"
+			done
+		done
+		build_unlock
+		grep -q '^FAIL build/user' "$test_dir/results" || test_run_boots
+	fi
+	test_summary
+}
+
+# Sets units and test_cases (SUITE/CASE...) from the words of the command line.
+test_select() {
+	local word file found
+
+	test_cases=()
+	[ ${#OPT_WORDS[@]} -gt 0 ] || OPT_WORDS=(unit '*')
+	for word in "${OPT_WORDS[@]}"; do
+		if [ "$word" = unit ]; then
+			units=yes
+			continue
+		fi
+		found=
+		case $word in
+		*/*) word=${word%.sh} ;;
+		*) word+=/* ;;
+		esac
+		for file in "$LAB_TESTS"/cases/$word.sh; do
+			[ -f "$file" ] || continue
+			found=${file#"$LAB_TESTS/cases/"}
+			test_cases+=("${found%.sh}")
+		done
+		[ -n "$found" ] || [ "$word" = '*/*' ] || bad_usage "there is no suite or case '${word%/\*}'"
+	done
+}
+
+test_header() {
+	sed -n "/^#/!q; s/^# $2: *//p" "$LAB_TESTS/cases/$1.sh" | head -n 1
+}
+
+# Appends to test_boots what one kernel with one IOMMU setting needs:
+# KERNEL IOMMU ICOUNT FS:SUITE/CASE...
+test_plan() {
+	local kernel=$1 iommu=$2 name fs any own icount ext4=() xfs=()
+
+	for name in "${test_cases[@]}"; do
+		any=$(test_header "$name" fs) own=$(test_header "$name" boot)
+		icount=$(test_header "$name" icount)
+		# Counting instructions is about phyr's path, which no IOMMU changes.
+		[ "$icount" = yes ] && [ "$iommu" = on ] && [ "$OPT_IOMMU" = all ] && continue
+		for fs in ext4 xfs; do
+			[ "$fs" = xfs ] && [ "$any" = any ] && continue
+			if [ "$icount" = yes ]; then
+				test_boots+=("$kernel $iommu icount $fs:$name")
+			elif [ "$own" = own ]; then
+				test_boots+=("$kernel $iommu own $fs:$name")
+			elif [ "$fs" = ext4 ]; then
+				ext4+=("$fs:$name")
+			else
+				xfs+=("$fs:$name")
+			fi
+		done
+	done
+	[ ${#ext4[@]} = 0 ] || test_boots=("$kernel $iommu shared ${ext4[*]} ${xfs[*]}" "${test_boots[@]}")
+}
+
+# test_result ok|FAIL|skip NAME SECONDS [REASON]
+test_result() {
+	printf '%s %s\n' "$1" "$2" >>"$test_dir/results"
+	printf '%-4s  %-52s %6s  %s\n' "$1" "$2" "$3" "${4-}"
+}
+
+test_unit() {
+	local result name seconds
+
+	build_dir
+	if ! build_meson unit --buildtype=debugoptimized -Db_sanitize=address,undefined \
+		-Db_lundef=false; then
+		test_result FAIL unit/build 0 "does not build"
+		return
+	fi
+	rm -f "$BUILD/unit.results"
+	# shellcheck disable=SC2016
+	build_step unit-tests sh -c '
+		meson test -C /build/unit --no-rebuild --suite unit --print-errorlogs
+		status=$?
+		jq -r "[.result, .name, (.duration * 10 | round / 10)] | @tsv" \
+			/build/unit/meson-logs/testlog.json >/build/unit.results
+		exit $status
+	'
+	[ -s "$BUILD/unit.results" ] || test_result FAIL unit/run 0 "there are no unit tests"
+	while read -r result name seconds; do
+		name=unit/${name##* }
+		case $result in
+		OK) test_result ok "$name" "$seconds" ;;
+		SKIP) test_result skip "$name" "$seconds" ;;
+		*) test_result FAIL "$name" "$seconds" "$result, see $BUILD/unit-tests.log" ;;
+		esac
+	done < <(cat "$BUILD/unit.results" 2>/dev/null)
+}
+
+test_run_boots() {
+	local boot width
+
+	width=$(nproc)
+	[ "$width" -le 2 ] || width=2
+	say "${#test_boots[@]} boots, $width at a time"
+	for boot in "${test_boots[@]}"; do
+		while [ "$(jobs -pr | wc -l)" -ge "$width" ]; do
+			wait -n
+		done
+		(
+			trap lab_cleanup EXIT
+			trap 'exit 143' TERM
+			lab_litter=()
+			# shellcheck disable=SC2086
+			test_boot $boot
+		) &
+	done
+	wait
+}
+
+# test_boot KERNEL IOMMU KIND FS:SUITE/CASE... - all its cases, with another VM for what
+# is left when one takes the guest down
+test_boot() {
+	local kernel=$1 iommu=$2 kind=$3 icount='' status before
+	shift 3
+
+	[ "$kind" != icount ] || icount=yes
+	test_left=("$@")
+	while [ ${#test_left[@]} -gt 0 ]; do
+		vm_new "$kernel" "$iommu" "$icount" ext4
+		vm_job=(suite "${test_left[@]}")
+		vm_on_line=test_on_line
+		vm_timeout=0
+		vm_quiet=yes
+		test_now='' test_failed=()
+		before=${#test_left[@]}
+		vm_run
+		status=$?
+		if [ "$status" != 0 ] || [ -n "$vm_result" ]; then
+			if [ ${#test_left[@]} -gt 0 ]; then
+				# The case that ran, or the first when the boot failed
+				test_end "${test_left[0]}" 1 0 "${vm_result:-the guest gave up}"
+			elif [ ${#test_failed[@]} = 0 ]; then
+				test_end "all:$kind/kernel-log" 1 0 "${vm_result:-the guest gave up}"
+			fi
+		fi
+		if [ ${#test_failed[@]} -gt 0 ]; then
+			test_explain
+		else
+			rm -rf -- "$vm_log"
+		fi
+		[ ${#test_left[@]} -lt "$before" ] || break
+	done
+}
+
+test_on_line() {
+	local verb item number seconds reason
+
+	read -r verb item number seconds reason <<<"$1"
+	case $verb in
+	begin)
+		test_now=$item
+		# The guest enforces the limit; this is for a guest that cannot any more.
+		vm_deadline=$((SECONDS + number * (${#vm_icount} + 1) + 90))
+		;;
+	end)
+		vm_deadline=0
+		test_end "$item" "$number" "$seconds" "$reason"
+		;;
+	esac
+}
+
+# test_end FS:SUITE/CASE STATUS SECONDS REASON
+test_end() {
+	local item=$1 name word=FAIL rest
+
+	name=$vm_kernel/$vm_iommu/${item%%:*}/${item#*:}
+	case $2 in
+	0) word=ok ;;
+	77) word=skip ;;
+	*) test_failed+=("$item") ;;
+	esac
+	test_result "$word" "$name" "$3" "$4"
+	test_now=
+	rest=("${test_left[@]:1}")
+	[ "${test_left[0]-}" != "$item" ] || test_left=("${rest[@]}")
+}
+
+# After a boot with failures: what the failed cases said, and how to get there again
+test_explain() {
+	local item
+
+	for item in "${test_failed[@]}"; do
+		{
+			printf -- '--- %s\n' "$vm_kernel/$vm_iommu/${item%%:*}/${item#*:}"
+			sed -n "\|^=== begin $item\$|,\|^=== end $item:|p" "$vm_log/out" | tail -n 25
+			printf 'logs: %s\n' "$vm_log"
+			printf 'repeat: tests/lab test --kernel %s --iommu %s %s\n---\n' \
+				"$vm_kernel" "$vm_iommu" "${item#*:}"
+		} >"$test_dir/explain.$BASHPID"
+		cat "$test_dir/explain.$BASHPID"
+	done
+}
+
+test_summary() {
+	local passed failed skipped
+
+	passed=$(grep -c '^ok ' "$test_dir/results")
+	failed=$(grep -c '^FAIL ' "$test_dir/results")
+	skipped=$(grep -c '^skip ' "$test_dir/results")
+	if [ "$failed" != 0 ]; then
+		printf '\nfailed:\n'
+		sed -n 's/^FAIL /  /p' "$test_dir/results"
+		printf '\n'
+	fi
+	if [ $((passed + failed + skipped)) = 0 ]; then
+		say "nothing was run"
+		failed=1
+	fi
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[ "$failed" = 0 ]
+}

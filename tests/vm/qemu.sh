@@ -24,7 +24,7 @@ vm_new() {
 	[ -n "$vm_version" ] || die "the sysroot has no kernel $1"
 	vm_kernel=$1 vm_iommu=$2 vm_icount=$3 vm_fs=$4
 	vm_name=$1-iommu-$2${3:+-icount}
-	vm_share='' vm_tty='' vm_live='' vm_timeout=$PHYR_LAB_TIMEOUT
+	vm_share='' vm_tty='' vm_live='' vm_quiet='' vm_timeout=$PHYR_LAB_TIMEOUT
 	vm_repeat='' vm_on_line=true vm_job=() vm_result=''
 }
 
@@ -154,6 +154,7 @@ vm_add_bar() {
 vm_run() {
 	local status
 
+	vm_result=
 	vm_prepare
 	vm_arguments
 	build_unlock
@@ -166,7 +167,9 @@ vm_run() {
 		vm_result="the kernel log has: $(grep -aoE -m 1 "($VM_BAD_LOG).*" "$vm_log/console")"
 		status=125
 	fi
-	if [ -n "$vm_result" ]; then
+	if [ -n "$vm_quiet" ]; then
+		:
+	elif [ -n "$vm_result" ]; then
 		say "$vm_name: $vm_result"
 		say "logs: $vm_log"
 		[ -z "$vm_repeat" ] || say "to repeat: $vm_repeat"

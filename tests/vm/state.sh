@@ -110,11 +110,12 @@ state_phyrfs() {
 	phyrfs $PHYR_DIR $PHYR_MNT </dev/null
 }
 
+# state_umount DIR... - whatever is mounted there, as often as it is
 state_umount() {
 	local mnt
 
-	for mnt in $PHYR_MNT $PHYR_DIR; do
-		while mountpoint -q "$mnt" 2>/dev/null || grep -q " $mnt " /proc/mounts; do
+	for mnt; do
+		while grep -q " $mnt " /proc/mounts; do
 			umount "$mnt" 2>/dev/null || umount -l "$mnt" || return
 		done
 	done

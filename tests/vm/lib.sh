@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What a case may use; it sources this file as $T_LIB.
+
+# shellcheck source=/dev/null
+. /lab/tests/vm/state.sh
+
+# t_skip REASON - this case cannot run here
+t_skip() {
+	echo "$*"
+	exit 77
+}
+
+t_fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+
+# t_host CHECK [ARG...] - runs host_CHECK of host.sh on the host, prints its output and
+# returns its status. Callers take turns: the port opens once.
+t_host() {
+	local lock port reply
+
+	exec {lock}>/run/lab.call
+	flock "$lock"
+	exec {port}<>/dev/virtio-ports/phyr.call
+	printf '%s\n' "$(printf '%q ' "$@")" >&"$port"
+	read -r -u "$port" reply
+	exec {port}>&- {lock}>&-
+	printf '%s' "${reply#* }" | base64 -d
+	[ "$reply" = "${reply% *} " ] || echo
+	return "${reply%% *}"
+}
+
+# t_stat KEY - one value of phyr stat --json, by its jq path
+t_stat() {
+	phyr stat --json | jq -r "$1"
+}
+
+# t_unload - both modules, and before them the phyrfs mount that uses them
+t_unload() {
+	state_umount $PHYR_MNT && state_unload
+}
+
+# t_load - both modules and the phyrfs mount
+t_load() {
+	state_load && state_phyrfs
+}
+
+# t_remount FS - a new filesystem on the disk, phyrfs over it, T_DIR in it
+t_remount() {
+	export PHYR_FS=$1
+	state_umount $PHYR_MNT $PHYR_DIR && state_disk && state_phyrfs && mkdir -p "$T_DIR"
+}
