@@ -5,6 +5,8 @@
 
 # shellcheck source=/dev/null
 . /lab/tests/vm/state.sh
+# shellcheck source=/dev/null
+. /lab/tests/vm/expect.sh
 
 # t_skip REASON - this case cannot run here
 t_skip() {

@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# about: phyr stat counts direct bytes and refusals with their reasons, for people and for programs
+# red: count a refused call as direct, or under another reason
+# fs: any
+. "$T_LIB"
+
+t_data pattern "$T_DIR/f" 0 1m 1
+truncate -s 2m "$T_DIR/f"
+sync
+t_is_direct 1048576 t_pread "$T_MNT/f" "$PHYR_BAR" 0 1m
+t_is_direct 0 t_call read "$T_MNT/f" 0 host:0:64k
+t_is_refused not-device-memory t_call write "$T_MNT/f" 0 vvar:0:4096
+phyr stat >text
+cat text
+grep -qi direct text || t_fail "no direct bytes in the text"
+grep -q not-device-memory text || t_fail "no refusal in the text"
+phyr stat --json | jq -e . >/dev/null || t_fail "not JSON"

@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# about: one buffer over two mappings: parts of a BAR, two BARs, host and device memory
+# red: translate a whole segment by the mapping of its first byte
+. "$T_LIB"
+
+t_data pattern "$T_DIR/f" 0 1m 1
+sync
+bar=$PHYR_BAR bar2=$PHYR_BAR2
+
+# Either all of it in the right places, or EFAULT; what is mixed says so.
+both() {
+	t_like '65536|EFAULT' t_call -c 1 read "$T_MNT/f" 64k "$@"
+	t_data fill "$T_DIR/w" 0 64k 0x11
+	case $(t_call -f 2 write "$T_MNT/w" 0 "$@") in
+	65536) t_data is-pattern "$T_DIR/w" 0 64k 2 ;;
+	EFAULT) t_data is-fill "$T_DIR/w" 0 64k 0x11 ;;
+	*) t_fail "write from $*" ;;
+	esac
+}
+
+both "$bar:0:32k+$bar:128k:32k"
+both "$bar:128k:32k+$bar:0:32k"
+both "$bar:32260:508+$bar:64k:65028"
+both "$bar:0:4k+$bar:16k:4k+$bar:8k:56k"
+both "$bar:0:32k+$bar2:0:32k"
+both "$bar2:8k:60k+$bar:0:4k"
+both "$bar:0:32k" "$bar2:0:32k"
+
+# One mapping after another in the page tables, and in the BAR, is one run.
+t_is_direct 65536 t_call -c 1 read "$T_MNT/f" 0 "$bar:0:32k+$bar:32k:32k"
+
+for pair in "$bar:0:32k+host:0:32k" "host:0:32k+$bar:0:32k" "host:512:7680+$bar:0:57856"; do
+	both "$pair"
+done
+both "$bar:0:32k" host:0:32k
+both host:0:512 "$bar:0:65024"
+case $(t_call read "$T_MNT/f" 0 "$bar:0:32k+host:0:32k") in
+EFAULT) t_is_refused mixed-buffer t_call read "$T_MNT/f" 0 "$bar:0:32k+host:0:32k" ;;
+esac
+
+# Device memory, then nothing.
+t_is EFAULT t_call read "$T_MNT/f" 0 "$bar:0:32k+vvar:0:4k"
