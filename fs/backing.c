@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Backing ids: the kernel's handles for files whose data it reads and writes without
+ * asking the daemon.
+ *
+ * The kernel opens the file once more for each FUSE open, by the path of what was
+ * registered and with the flags of that open. So the inode's own O_PATH fd serves for
+ * every way of opening it.
+ */
+#include "phyrfs.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <sys/ioctl.h>
+
+int phyrfs_backing_open(struct phyrfs *fs, int fd, int *ret_id)
+{
+	struct fuse_backing_map map = { .fd = fd };
+	int id;
+
+	/* libfuse's own call for this tells success from failure, but not why. */
+	id = ioctl(fuse_session_fd(fs->se), FUSE_DEV_IOC_BACKING_OPEN, &map);
+	if (id < 0)
+		return -errno;
+	*ret_id = id;
+	return 0;
+}
+
+void phyrfs_backing_close(struct phyrfs *fs, int id)
+{
+	uint32_t arg = id;
+
+	ioctl(fuse_session_fd(fs->se), FUSE_DEV_IOC_BACKING_CLOSE, &arg);
+}
+
+int phyrfs_backing_get(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	int id;
+
+	pthread_mutex_lock(&inode->lock);
+	if (!inode->nr_opens++ && fs->passthrough)
+		phyrfs_backing_open(fs, inode->fd, &inode->backing_id);
+	id = inode->backing_id;
+	pthread_mutex_unlock(&inode->lock);
+	return id;
+}
+
+/*
+ * The kernel leaves passthrough of an inode before it sends the last RELEASE, so an
+ * open that follows may register the file anew.
+ */
+void phyrfs_backing_put(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	pthread_mutex_lock(&inode->lock);
+	if (!--inode->nr_opens && inode->backing_id) {
+		phyrfs_backing_close(fs, inode->backing_id);
+		inode->backing_id = 0;
+	}
+	pthread_mutex_unlock(&inode->lock);
+}

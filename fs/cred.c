@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * As whom a thread acts: ids and umask of the caller while something is created, and
+ * the capability that decides whether set-id bits survive.
+ *
+ * Permissions are not checked here: the kernel has done that before it sends a
+ * request (default_permissions), with all groups of the caller. So a thread that
+ * creates for somebody keeps its capabilities and takes over only the ids that the
+ * new file shall have.
+ *
+ * The kernel registers a backing file with the credentials of the thread that asks,
+ * and writes through it with those: without CAP_FSETID, the source filesystem clears
+ * set-id bits and file capabilities on write by itself.
+ */
+#include "phyrfs.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NR_CAP_WORDS _LINUX_CAPABILITY_U32S_3
+
+static struct __user_cap_data_struct start_caps[NR_CAP_WORDS];
+static uid_t start_uid;
+static gid_t start_gid;
+
+static int caps_set(bool fsetid)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[NR_CAP_WORDS];
+
+	memcpy(caps, start_caps, sizeof(caps));
+	if (!fsetid)
+		caps[CAP_TO_INDEX(CAP_FSETID)].effective &= ~CAP_TO_MASK(CAP_FSETID);
+	return syscall(SYS_capset, &head, caps) ? -errno : 0;
+}
+
+int phyrfs_cred_init(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	start_uid = geteuid();
+	start_gid = getegid();
+	umask(0);
+	if (syscall(SYS_capget, &head, start_caps))
+		return -errno;
+	return caps_set(false);
+}
+
+void phyrfs_fsetid_raise(void)
+{
+	caps_set(true);
+}
+
+void phyrfs_fsetid_drop(void)
+{
+	caps_set(false);
+}
+
+/* The umask belongs to a set that threads share until one of them leaves it. */
+static int thread_own_umask(void)
+{
+	static _Thread_local bool done;
+
+	if (!done && unshare(CLONE_FS))
+		return -errno;
+	done = true;
+	return 0;
+}
+
+/* setfsuid(2) tells of a failure only when it is asked a second time. */
+static int fsids_set(uid_t uid, gid_t gid)
+{
+	setfsgid(gid);
+	setfsuid(uid);
+	if ((uid_t)setfsuid(-1) != uid || (gid_t)setfsgid(-1) != gid)
+		return -EPERM;
+	/* A change from or to user 0 has changed the capabilities too. */
+	return caps_set(false);
+}
+
+static _Thread_local bool as_caller;
+
+int phyrfs_caller_enter(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	int err;
+
+	err = thread_own_umask();
+	if (err)
+		return err;
+	umask(ctx->umask);
+	/* Without privileges there is only one caller: who started the daemon. */
+	if (start_uid || (ctx->uid == start_uid && ctx->gid == start_gid))
+		return 0;
+	err = fsids_set(ctx->uid, ctx->gid);
+	if (err)
+		fsids_set(start_uid, start_gid);
+	else
+		as_caller = true;
+	return err;
+}
+
+void phyrfs_caller_leave(void)
+{
+	if (as_caller)
+		fsids_set(start_uid, start_gid);
+	as_caller = false;
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Open regular files. Data goes between the kernel and the source file without the
+ * daemon (backing.c); op_read and op_write serve the opens that cannot have that.
+ * fi->fh is an fd of the source file, opened as the caller opened his: it gives his
+ * errors, and serves all that does not pass through.
+ *
+ * There is no poll operation on purpose: the kernel then takes files as always ready,
+ * and io_uring issues requests at once instead of handing them to a worker thread.
+ */
+#include "phyrfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/*
+ * Decide how data goes. Through the daemon, buffers have no alignment, and the kernel
+ * says with each write whether it appends.
+ */
+static void file_set_backing(fuse_req_t req, struct phyrfs_inode *inode,
+			     struct fuse_file_info *fi)
+{
+	fi->backing_id = phyrfs_backing_get(phyrfs_of(req), inode);
+	if (!fi->backing_id)
+		fcntl(fi->fh, F_SETFL, fi->flags & ~(O_DIRECT | O_APPEND));
+}
+
+static void file_release(fuse_req_t req, struct phyrfs_inode *inode, int fd)
+{
+	phyrfs_backing_put(phyrfs_of(req), inode);
+	close(fd);
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
+	int err, fd;
+
+	err = phyrfs_inode_open(phyrfs_of(req), inode, fi->flags, &fd);
+	if (err) {
+		phyrfs_reply_err(req, err);
+		return;
+	}
+	fi->fh = fd;
+	file_set_backing(req, inode, fi);
+	if (fuse_reply_open(req, fi) == -ENOENT)
+		file_release(req, inode, fd);
+}
+
+/*
+ * Only ever make a new file: what is there already may be no regular file, and the
+ * kernel has not checked the caller's permissions on it. With ESTALE it looks the name
+ * up again and goes through op_open.
+ */
+static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
+		       mode_t mode, int flags)
+{
+	int err, fd;
+
+	err = phyrfs_name_check(name);
+	if (!err)
+		err = phyrfs_caller_enter(req);
+	if (err)
+		return err;
+	fd = openat(parent->fd, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    mode & ALLPERMS);
+	err = fd < 0 ? -errno : 0;
+	phyrfs_caller_leave();
+	if (err == -EEXIST && !(flags & O_EXCL))
+		err = -ESTALE;
+	return err ? err : fd;
+}
+
+/* The inode of an open file: its name may be another file's by now. */
+static int file_adopt(struct phyrfs *fs, int fd, struct fuse_entry_param *ret_entry)
+{
+	char name[PHYRFS_PROC_LEN];
+	int path_fd;
+
+	snprintf(name, sizeof(name), "%d", fd);
+	path_fd = openat(fs->proc_fd, name, O_PATH | O_CLOEXEC);
+	if (path_fd < 0)
+		return -errno;
+	return phyrfs_inode_adopt(fs, path_fd, ret_entry);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	struct fuse_entry_param entry;
+	struct phyrfs_inode *inode;
+	int err, fd;
+
+	fd = file_create(req, phyrfs_inode_of(req, parent), name, mode, fi->flags);
+	if (fd < 0) {
+		phyrfs_reply_err(req, fd);
+		return;
+	}
+	err = file_adopt(phyrfs_of(req), fd, &entry);
+	if (err) {
+		close(fd);
+		phyrfs_reply_err(req, err);
+		return;
+	}
+	inode = phyrfs_inode_of(req, entry.ino);
+	fi->fh = fd;
+	file_set_backing(req, inode, fi);
+	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+		file_release(req, inode, fd);
+		phyrfs_inode_forget(phyrfs_of(req), inode, 1);
+	}
+}
+
+static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	file_release(req, phyrfs_inode_of(req, ino), fi->fh);
+	fuse_reply_err(req, 0);
+}
+
+/* Some filesystems report late errors of a write when a file is closed. */
+static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	int fd = dup(fi->fh);
+
+	phyrfs_reply_err(req, fd < 0 || close(fd) ? -errno : 0);
+}
+
+static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		     struct fuse_file_info *fi)
+{
+	phyrfs_reply_err(req,
+			 (datasync ? fdatasync(fi->fh) : fsync(fi->fh)) ? -errno : 0);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		    struct fuse_file_info *fi)
+{
+	struct fuse_bufvec buf = FUSE_BUFVEC_INIT(size);
+
+	buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	buf.buf[0].fd = fi->fh;
+	buf.buf[0].pos = offset;
+	fuse_reply_data(req, &buf, FUSE_BUF_SPLICE_MOVE);
+}
+
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
+		     off_t offset, struct fuse_file_info *fi)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = size };
+	ssize_t nr_bytes;
+
+	nr_bytes =
+		pwritev2(fi->fh, &iov, 1, offset, fi->flags & O_APPEND ? RWF_APPEND : 0);
+	if (nr_bytes < 0)
+		phyrfs_reply_err(req, -errno);
+	else
+		fuse_reply_write(req, nr_bytes);
+}
+
+static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+			 off_t len, struct fuse_file_info *fi)
+{
+	phyrfs_reply_err(req, fallocate(fi->fh, mode, offset, len) ? -errno : 0);
+}
+
+static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+		     struct fuse_file_info *fi)
+{
+	off_t pos = lseek(fi->fh, offset, whence);
+
+	if (pos < 0)
+		phyrfs_reply_err(req, -errno);
+	else
+		fuse_reply_lseek(req, pos);
+}
+
+static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			       struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			       off_t off_out, struct fuse_file_info *fi_out, size_t len,
+			       int flags)
+{
+	ssize_t nr_bytes;
+
+	nr_bytes = copy_file_range(fi_in->fh, &off_in, fi_out->fh, &off_out, len, flags);
+	if (nr_bytes < 0)
+		phyrfs_reply_err(req, -errno);
+	else
+		fuse_reply_write(req, nr_bytes);
+}
+
+void phyrfs_file_ops(struct fuse_lowlevel_ops *ops)
+{
+	ops->open = op_open;
+	ops->create = op_create;
+	ops->release = op_release;
+	ops->flush = op_flush;
+	ops->fsync = op_fsync;
+	ops->read = op_read;
+	ops->write = op_write;
+	ops->fallocate = op_fallocate;
+	ops->lseek = op_lseek;
+	ops->copy_file_range = op_copy_file_range;
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The inode table: which files of the source tree the kernel knows, one O_PATH fd and
+ * one reference count for each. What is done with an inode is left to the operations.
+ *
+ * One mutex covers the whole table. Finding an inode and taking a reference is one
+ * step under it, as is dropping the last reference and unhashing, so a FORGET cannot
+ * free what a LOOKUP has just found.
+ */
+#include "phyrfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NR_BUCKETS_MIN 1024
+
+static size_t inode_bucket(const struct phyrfs *fs, dev_t dev, ino_t ino)
+{
+	/* The golden ratio in 64 bits spreads neighbouring numbers. */
+	uint64_t key = (ino ^ dev << 32) * 0x9e3779b97f4a7c15ull;
+
+	return key >> 32 & (fs->nr_buckets - 1);
+}
+
+static struct phyrfs_inode **table_find(struct phyrfs *fs, dev_t dev, ino_t ino)
+{
+	struct phyrfs_inode **link = &fs->buckets[inode_bucket(fs, dev, ino)];
+
+	while (*link && ((*link)->ino != ino || (*link)->dev != dev))
+		link = &(*link)->next;
+	return link;
+}
+
+/* A table that cannot grow still works, only slower. */
+static void table_grow(struct phyrfs *fs)
+{
+	struct phyrfs_inode **old = fs->buckets, **new;
+	size_t nr_old = fs->nr_buckets;
+
+	new = calloc(nr_old * 2, sizeof(*new));
+	if (!new)
+		return;
+	fs->buckets = new;
+	fs->nr_buckets = nr_old * 2;
+	for (size_t i = 0; i < nr_old; i++) {
+		while (old[i]) {
+			struct phyrfs_inode *inode = old[i];
+			struct phyrfs_inode **head;
+
+			old[i] = inode->next;
+			head = &fs->buckets[inode_bucket(fs, inode->dev, inode->ino)];
+			inode->next = *head;
+			*head = inode;
+		}
+	}
+	free(old);
+}
+
+static void inode_init(struct phyrfs_inode *inode, const struct stat *st, int fd)
+{
+	inode->dev = st->st_dev;
+	inode->ino = st->st_ino;
+	inode->type = st->st_mode & S_IFMT;
+	inode->fd = fd;
+	inode->nr_lookups = 1;
+	pthread_mutex_init(&inode->lock, NULL);
+}
+
+static void inode_free(struct phyrfs_inode *inode)
+{
+	pthread_mutex_destroy(&inode->lock);
+	close(inode->fd);
+	free(inode);
+}
+
+/*
+ * The root is not hashed: the kernel must never be given it as somebody's child, and a
+ * bind mount below the source may well show it once more.
+ */
+int phyrfs_table_init(struct phyrfs *fs, int root_fd)
+{
+	struct stat st;
+
+	if (fstat(root_fd, &st))
+		return -errno;
+	fs->buckets = calloc(NR_BUCKETS_MIN, sizeof(*fs->buckets));
+	if (!fs->buckets)
+		return -ENOMEM;
+	fs->nr_buckets = NR_BUCKETS_MIN;
+	pthread_mutex_init(&fs->table_lock, NULL);
+	inode_init(&fs->root, &st, root_fd);
+	return 0;
+}
+
+void phyrfs_table_free(struct phyrfs *fs)
+{
+	for (size_t i = 0; i < fs->nr_buckets; i++) {
+		while (fs->buckets[i]) {
+			struct phyrfs_inode *inode = fs->buckets[i];
+
+			fs->buckets[i] = inode->next;
+			inode_free(inode);
+		}
+	}
+	free(fs->buckets);
+	fs->buckets = NULL;
+	fs->nr_buckets = 0;
+}
+
+int phyrfs_name_check(const char *name)
+{
+	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
+		return -EINVAL;
+	return 0;
+}
+
+/* Returns the inode with one more reference, and whether it is @new. */
+static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *new)
+{
+	struct phyrfs_inode **link;
+	struct phyrfs_inode *inode;
+
+	pthread_mutex_lock(&fs->table_lock);
+	link = table_find(fs, new->dev, new->ino);
+	inode = *link;
+	if (inode) {
+		inode->nr_lookups++;
+	} else {
+		inode = new;
+		inode->generation = ++fs->last_generation;
+		*link = inode;
+		if (++fs->nr_inodes > fs->nr_buckets)
+			table_grow(fs);
+	}
+	pthread_mutex_unlock(&fs->table_lock);
+	return inode;
+}
+
+int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *ret_entry)
+{
+	struct phyrfs_inode *new, *inode;
+	struct stat st;
+	int err;
+
+	if (fstat(path_fd, &st)) {
+		err = -errno;
+		goto close_fd;
+	}
+	new = calloc(1, sizeof(*new));
+	if (!new) {
+		err = -ENOMEM;
+		goto close_fd;
+	}
+	inode_init(new, &st, path_fd);
+	inode = table_add(fs, new);
+	if (inode != new)
+		inode_free(new);
+
+	*ret_entry = (struct fuse_entry_param){
+		.ino = (uintptr_t)inode,
+		.generation = inode->generation,
+		.attr = st,
+		.attr_timeout = PHYRFS_TIMEOUT_S,
+		.entry_timeout = PHYRFS_TIMEOUT_S,
+	};
+	return 0;
+
+close_fd:
+	close(path_fd);
+	return err;
+}
+
+int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const char *name,
+			struct fuse_entry_param *ret_entry)
+{
+	int err, fd;
+
+	err = phyrfs_name_check(name);
+	if (err)
+		return err;
+	fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return phyrfs_inode_adopt(fs, fd, ret_entry);
+}
+
+void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t nr)
+{
+	bool last = false;
+
+	if (inode == &fs->root)
+		return;
+	pthread_mutex_lock(&fs->table_lock);
+	inode->nr_lookups -= nr < inode->nr_lookups ? nr : inode->nr_lookups;
+	if (!inode->nr_lookups) {
+		*table_find(fs, inode->dev, inode->ino) = inode->next;
+		fs->nr_inodes--;
+		last = true;
+	}
+	pthread_mutex_unlock(&fs->table_lock);
+	if (last)
+		inode_free(inode);
+}
+
+void phyrfs_inode_proc(const struct phyrfs_inode *inode, char *buf)
+{
+	snprintf(buf, PHYRFS_PROC_LEN, "/proc/self/fd/%d", inode->fd);
+}
+
+int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
+		      int *ret_fd)
+{
+	char name[PHYRFS_PROC_LEN];
+	int fd;
+
+	/* Opening a device or a FIFO has effects, and the kernel never asks for it. */
+	if (inode->type != S_IFREG)
+		return -ENXIO;
+	snprintf(name, sizeof(name), "%d", inode->fd);
+	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW);
+	fd = openat(fs->proc_fd, name, flags | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * phyrfs: the daemon's own interfaces, grouped by the file that defines them.
+ *
+ * Functions return 0 or -errno; results come out through ret_x, last, which are
+ * untouched on failure. Operations (op_x in the sources) are thin: they check the
+ * name, do one system call on the source tree and reply.
+ */
+#ifndef PHYRFS_H
+#define PHYRFS_H
+
+#define FUSE_USE_VERSION 317
+
+#include <fuse_lowlevel.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct phyr_dev;
+
+/*
+ * How long the kernel may believe names and attributes, in seconds. 0: it asks each
+ * time, because the source tree may be changed behind the mount, and a write that the
+ * kernel passed through is not seen by the daemon. Data is not affected: with
+ * passthrough it never goes through the cache of the FUSE inode.
+ */
+#define PHYRFS_TIMEOUT_S 0.0
+
+/*
+ * One inode that the kernel knows. Its address is the FUSE node id, and the O_PATH fd
+ * keeps (dev, ino) from being given to another file as long as it exists.
+ */
+struct phyrfs_inode {
+	struct phyrfs_inode *next; /* hash chain; phyrfs.table_lock */
+	uint64_t nr_lookups;	   /* references of the kernel; phyrfs.table_lock */
+	dev_t dev;
+	ino_t ino;
+	uint64_t generation;
+	int fd;
+	mode_t type; /* S_IFMT part of st_mode, which never changes */
+
+	pthread_mutex_t lock; /* the two below */
+	unsigned int nr_opens;
+	int backing_id; /* 0: data of these opens goes through the daemon */
+};
+
+struct phyrfs_options {
+	char *source;	  /* absolute */
+	char *mountpoint; /* absolute */
+	char *policy_name;
+	unsigned int policy;
+	int require;
+	int foreground;
+	int debug;
+	int show_help;
+	int show_version;
+};
+
+struct phyrfs {
+	struct phyrfs_options opts;
+	struct fuse_session *se;
+	struct phyrfs_inode root;
+	int proc_fd; /* /proc/self/fd: turns an O_PATH fd into a usable one */
+
+	pthread_mutex_t table_lock;
+	struct phyrfs_inode **buckets; /* table_lock */
+	size_t nr_buckets;	       /* table_lock; a power of two */
+	size_t nr_inodes;	       /* table_lock */
+	uint64_t last_generation;      /* table_lock */
+
+	atomic_bool passthrough; /* data may bypass the daemon */
+	struct phyr_dev *dev;	 /* open as long as the mount is in phyr's scope */
+
+	/* Start: main.c and ready.c. */
+	int ready_fd;		/* the waiting parent, or -1 */
+	atomic_bool ready_done; /* the starting thread has finished */
+	int ready_error;	/* its result; valid after ready_done */
+};
+
+static inline struct phyrfs *phyrfs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static inline struct phyrfs_inode *phyrfs_inode_of(fuse_req_t req, fuse_ino_t ino)
+{
+	if (ino == FUSE_ROOT_ID)
+		return &phyrfs_of(req)->root;
+	return (struct phyrfs_inode *)(uintptr_t)ino;
+}
+
+/* @err is 0 or -errno. */
+static inline void phyrfs_reply_err(fuse_req_t req, int err)
+{
+	fuse_reply_err(req, -err);
+}
+
+/* ---------------------------------------------------------------------- main.c */
+
+/* One line to stderr, "phyrfs: ..."; after the start nobody reads it. */
+void phyrfs_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The mount is ready: let the parent that waits for it, if any, end with success. */
+void phyrfs_detach(struct phyrfs *fs);
+
+/* --------------------------------------------------------------------- inode.c */
+
+int phyrfs_table_init(struct phyrfs *fs, int root_fd);
+void phyrfs_table_free(struct phyrfs *fs);
+
+/*
+ * May @name be resolved below a directory? -EINVAL for anything but a single name, so
+ * that no request leads out of the source tree.
+ */
+int phyrfs_name_check(const char *name);
+
+/*
+ * Find @name in @parent without following a symbolic link. On success the kernel
+ * holds one more reference, to be taken back by phyrfs_inode_forget().
+ */
+int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const char *name,
+			struct fuse_entry_param *ret_entry);
+
+/* The same for an O_PATH fd, which it owns from here on, whatever the result. */
+int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd,
+		       struct fuse_entry_param *ret_entry);
+
+/* Take back @nr references of the kernel; the last one frees the inode. */
+void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t nr);
+
+/* Open @inode itself, @flags as of open(2). -ENXIO: it is no regular file. */
+int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
+		      int *ret_fd);
+
+/* "/proc/self/fd/N", for system calls that take only a path. */
+#define PHYRFS_PROC_LEN 32
+void phyrfs_inode_proc(const struct phyrfs_inode *inode, char *buf);
+
+/* ---------------------------------------------------------------------- cred.c */
+
+/* Once, before any thread exists. */
+int phyrfs_cred_init(void);
+
+/*
+ * Around a call that creates something: it shall belong to the caller of @req and
+ * honour the caller's umask, or the default ACL instead. Per thread. After a failed
+ * enter there is nothing to leave.
+ */
+int phyrfs_caller_enter(fuse_req_t req);
+void phyrfs_caller_leave(void);
+
+/*
+ * Threads run without CAP_FSETID, so that each change of a file's data clears its
+ * set-id bits. Around a call that is meant to set them, raise and drop it.
+ */
+void phyrfs_fsetid_raise(void);
+void phyrfs_fsetid_drop(void);
+
+/* ------------------------------------------------------------------- backing.c */
+
+/* Register @fd, a regular file, as a backing file of this mount. */
+int phyrfs_backing_open(struct phyrfs *fs, int fd, int *ret_id);
+void phyrfs_backing_close(struct phyrfs *fs, int id);
+
+/*
+ * Count one more open of @inode and return the backing id to reply with. All opens of
+ * one inode at a time share the id, or are all without one (0), as the kernel wants.
+ */
+int phyrfs_backing_get(struct phyrfs *fs, struct phyrfs_inode *inode);
+void phyrfs_backing_put(struct phyrfs *fs, struct phyrfs_inode *inode);
+
+/* --------------------------------------------------------------------- ready.c */
+
+/*
+ * Thread that, as soon as the mount answers, finds out whether passthrough works,
+ * brings the mount into phyr's scope and lets the waiting parent go. @arg is the
+ * struct phyrfs.
+ */
+void *phyrfs_ready_thread(void *arg);
+
+/* ------------------------------------------- operations: meta.c name.c dir.c file.c */
+
+void phyrfs_meta_ops(struct fuse_lowlevel_ops *ops);
+void phyrfs_name_ops(struct fuse_lowlevel_ops *ops);
+void phyrfs_dir_ops(struct fuse_lowlevel_ops *ops);
+void phyrfs_file_ops(struct fuse_lowlevel_ops *ops);
+
+#endif /* PHYRFS_H */
