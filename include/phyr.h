@@ -217,7 +217,7 @@ struct phyr_bar {
 	uint16_t device_id;
 	uint32_t class_code; /* 24 bits: base class, subclass, interface */
 	char driver[64];     /* "" without a driver */
-	char path[80];	     /* what to mmap: .../resource2_wc, or resource2 */
+	char path[80];	     /* what to mmap: .../resource2_wc or resource2; "" if neither */
 };
 
 /*

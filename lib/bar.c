@@ -134,6 +134,9 @@ static bool bar_fill(const char *dir, const char *line, struct phyr_bar *bar)
 	/* The kernel offers write-combining only for what is prefetchable. */
 	if (fits && access(bar->path, F_OK))
 		bar->path[strlen(bar->path) - strlen("_wc")] = '\0';
+	/* Some kernels offer no mapping at all. */
+	if (fits && access(bar->path, F_OK))
+		bar->path[0] = '\0';
 	return fits;
 }
 

@@ -119,8 +119,8 @@ static void print_bars(struct machine *machine)
 		printf("  %s BAR %u  %8s  %s\n", addr, bar->bar,
 		       size_text(bar->size_bytes),
 		       bar_name(machine, bar, name, sizeof(name)));
-		printf("      map %s%s%s\n", bar->path, bar->driver[0] ? ", driver " : "",
-		       bar->driver);
+		printf("      %s%s%s%s\n", bar->path[0] ? "map " : "no file to map",
+		       bar->path, bar->driver[0] ? ", driver " : "", bar->driver);
 		if (!(bar->flags & PHYR_BAR_ENABLED))
 			printf("      switched off, reads as all ones; to switch it on: echo 1 "
 			       "> /sys/bus/pci/devices/%s/enable\n",
@@ -199,7 +199,7 @@ static struct json_object *bar_json(struct machine *machine, const struct phyr_b
 	json_add_text(object, "pci", addr);
 	json_add_number(object, "bar", bar->bar);
 	json_add_number(object, "size_bytes", bar->size_bytes);
-	json_add_text(object, "path", bar->path);
+	json_add_text(object, "path", bar->path[0] ? bar->path : NULL);
 	json_add_bool(object, "enabled", bar->flags & PHYR_BAR_ENABLED);
 	json_add_bool(object, "prefetchable", bar->flags & PHYR_BAR_PREFETCH);
 	json_add_bool(object, "p2pmem", bar->flags & PHYR_BAR_P2PMEM);

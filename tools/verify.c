@@ -187,6 +187,10 @@ static int bar_by_address(struct verify *verify, const struct phyr_pci_addr *add
 			fail("%s: there is no such device, or it has no such memory BAR; "
 			     "'phyr list --all' shows all",
 			     verify->bar_name);
+	else if (!best->path[0])
+		status = fail("%s: this kernel has no file to map it in "
+			      "/sys/bus/pci/devices",
+			      verify->bar_name);
 	else if (!(best->flags & PHYR_BAR_ENABLED))
 		status = fail(
 			"%s: the device is switched off, its memory reads as all ones; "
