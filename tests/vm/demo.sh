@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The command "demo", host part: boots, collects what show.sh says in the guest, compares
+# from outside, and draws the table.
+
+DEMO_BAR_BYTES=$((256 << 20))
+
+cmd_demo() {
+	local kernels=(6.12 latest) iommus=(off on) kernel iommu failed=0
+
+	[ "$OPT_KERNEL" = all ] || kernels=("$OPT_KERNEL")
+	[ "$OPT_IOMMU" = all ] || iommus=("$OPT_IOMMU")
+	lab_prepare
+	build_user || die "user space does not build"
+	for kernel in "${kernels[@]}"; do
+		build_modules "$kernel" || die "the modules do not build for $kernel"
+	done
+	build_unlock
+	demo_source
+	for kernel in "${kernels[@]}"; do
+		for iommu in "${iommus[@]}"; do
+			demo_one "$kernel" "$iommu" || failed=1
+		done
+	done
+	return $failed
+}
+
+# The file to read: the user's own or random bytes; no more than the BAR holds
+demo_source() {
+	local dir size
+
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/phyrfs-demo.XXXXXX") || die "cannot make a directory"
+	lab_litter+=("$dir")
+	demo_file=$dir/source
+	if [ -n "$OPT_FILE" ]; then
+		size=$(stat -L -c %s "$OPT_FILE")
+		[ "$size" -gt 0 ] || die "$OPT_FILE is empty"
+		[ "$size" -le "$DEMO_BAR_BYTES" ] ||
+			say "$OPT_FILE is larger than the BAR, taking its first 256 MiB"
+		head -c $DEMO_BAR_BYTES "$OPT_FILE" >"$demo_file" || die "cannot read $OPT_FILE"
+	else
+		head -c $((64 << 20)) /dev/urandom >"$demo_file"
+	fi
+	demo_bytes=$(stat -c %s "$demo_file")
+}
+
+demo_one() {
+	local kernel=$1 iommu=$2 facts status
+
+	vm_new "$kernel" "$iommu" '' "$PHYR_LAB_FS"
+	vm_repeat="tests/lab demo --kernel $kernel --iommu $iommu${OPT_FILE:+ --file ${OPT_FILE@Q}}"
+	vm_job=(demo "$demo_bytes")
+	vm_source=$demo_file
+	vm_on_line=demo_on_line
+	demo_facts=()
+	say "booting $kernel, IOMMU $iommu"
+	vm_run
+	status=$?
+	facts=$(printf '%s\n' "${demo_facts[@]}")
+	demo_table "$facts" "$iommu"
+	[ -z "$OPT_JSON" ] || demo_json "$facts" "$iommu"
+	[ "$status" = 0 ] && demo_good "$facts"
+}
+
+# Facts are kept, notes are progress.
+demo_on_line() {
+	case $1 in
+	"note "*) say "${1#note }" ;;
+	*) demo_facts+=("$1") ;;
+	esac
+}
+
+# demo_fact FACTS KEY - the rest of the line that begins with KEY
+demo_fact() {
+	sed -n "s|^$2 ||p" <<<"$1" | head -n 1
+}
+
+demo_engines=(psync libaio io_uring)
+
+# The step of FACTS named NAME, as demo_result, demo_speed, demo_direct and demo_bounced
+demo_step() {
+	read -r demo_result demo_speed demo_direct demo_bounced <<<"$(demo_fact "$1" "step $2")"
+	: "${demo_result:=missing}" "${demo_speed:=0}" "${demo_direct:=0}" "${demo_bounced:=0}"
+}
+
+demo_size() {
+	numfmt --to=iec-i --suffix=B "$1"
+}
+
+demo_row() {
+	local facts=$1 step=$2 name=$3 result=${4-} speed=-
+
+	demo_step "$facts" "$step"
+	[ "$demo_speed" = 0 ] || speed=$(demo_size "$demo_speed")/s
+	printf '  %-40s %-9s %9s %9s %12s\n' "$name" "${result:-$demo_result}" \
+		"$(demo_size "$demo_direct")" "$(demo_size "$demo_bounced")" "$speed"
+}
+
+demo_table() {
+	local facts=$1 iommu=$2 engine rule hash reasons result
+
+	rule=$(printf '%84s' '' | tr ' ' -)
+	printf '\n  phyrfs on Linux %s, IOMMU %s\n' "$(demo_fact "$facts" kernel)" "$iommu"
+	printf '  %s of %s into a PCI BAR without struct pages, %s on NVMe\n\n' \
+		"$(demo_size "$demo_bytes")" "${OPT_FILE:-random bytes}" "$PHYR_LAB_FS"
+	demo_fact "$facts" list | grep -q . && sed -n 's/^list /  /p' <<<"$facts" && echo
+	printf '  %-40s %-9s %9s %9s %12s\n  %s\n' '' result direct bounced throughput "$rule"
+	demo_row "$facts" pread/vanilla 'pread, without phyrfs'
+	demo_step "$facts" pread/phyrfs
+	result=$demo_result
+	[ "$result" != "$demo_bytes" ] || result=ok
+	demo_row "$facts" pread/phyrfs 'pread, the same program on phyrfs' "$result"
+	for engine in "${demo_engines[@]}"; do
+		demo_row "$facts" "fio/$engine/write" "fio $engine, write from the BAR"
+		demo_row "$facts" "fio/$engine/read" "fio $engine, read into it, verify"
+	done
+	printf '  %s\n' "$rule"
+	read -r hash result <<<"$(demo_fact "$facts" host)"
+	if [ -n "$hash" ] && [ "$hash" = "$result" ]; then
+		printf '  The host sees the file in the BAR: XXH3-128 %s\n' "$hash"
+	else
+		printf '  The host does NOT see the file in the BAR: XXH3-128 %s, of the file %s\n' \
+			"${hash:-unknown}" "${result:-unknown}"
+	fi
+	reasons=$(demo_fact "$facts" reasons)
+	[ -z "$reasons" ] || printf '  Refused for: %s\n' "$reasons"
+	printf '  (Throughput is that of an emulated machine.)\n\n'
+}
+
+# All that has to be true: sets the demo_ok_* that the JSON says
+demo_judge() {
+	local facts=$1 step
+
+	demo_hash='' demo_match=false demo_direct_sum=0 demo_bounced_sum=0
+	read -r demo_hash step <<<"$(demo_fact "$facts" host)"
+	[ -n "$demo_hash" ] && [ "$demo_hash" = "$step" ] && demo_match=true
+	for step in pread/phyrfs fio/{psync,libaio,io_uring}/{write,read}; do
+		demo_step "$facts" "$step"
+		demo_direct_sum=$((demo_direct_sum + demo_direct))
+		demo_bounced_sum=$((demo_bounced_sum + demo_bounced))
+	done
+}
+
+# demo_engine FACTS ENGINE - ok if both its lines are
+demo_engine() {
+	local mode
+
+	for mode in write read; do
+		demo_step "$1" "fio/$2/$mode"
+		[ "$demo_result" = ok ] || {
+			echo failed
+			return
+		}
+	done
+	echo ok
+}
+
+demo_good() {
+	local facts=$1 engine
+
+	demo_judge "$facts"
+	demo_step "$facts" pread/vanilla
+	[ "$demo_result" = EFAULT ] || return
+	demo_step "$facts" pread/phyrfs
+	[ "$demo_result" = "$demo_bytes" ] && [ "$demo_direct" -gt 0 ] || return
+	[ $demo_match = true ] && [ $demo_bounced_sum = 0 ] || return
+	for engine in "${demo_engines[@]}"; do
+		[ "$(demo_engine "$facts" "$engine")" = ok ] || return
+		demo_step "$facts" "fio/$engine/read"
+		[ "$demo_direct" -gt 0 ] || return
+	done
+}
+
+demo_json() {
+	local facts=$1 iommu=$2 engine engines='' speeds='' step name vanilla
+
+	demo_judge "$facts"
+	for engine in "${demo_engines[@]}"; do
+		engines+="${engines:+,}\"$engine\":\"$(demo_engine "$facts" "$engine")\""
+	done
+	for step in pread/phyrfs fio/{psync,libaio,io_uring}/{write,read}; do
+		demo_step "$facts" "$step"
+		name=${step#fio/}
+		speeds+="${speeds:+,}\"${name//\//_}\":$demo_speed"
+	done
+	demo_step "$facts" pread/vanilla
+	vanilla=$demo_result
+	printf '{"kernel":"%s","iommu":"%s","filesystem":"%s","vanilla":"%s","hash_match":%s' \
+		"$(demo_fact "$facts" kernel)" "$iommu" "$PHYR_LAB_FS" "$vanilla" $demo_match
+	printf ',"file_bytes":%d,"xxh3_128":"%s","direct_bytes":%d,"bounced_bytes":%d' \
+		"$demo_bytes" "$demo_hash" "$demo_direct_sum" "$demo_bounced_sum"
+	printf ',"engines":{%s},"bytes_per_second":{%s}}\n' "$engines" "$speeds"
+}

@@ -5,6 +5,7 @@
 # see the files behind the BARs, which no bug in the guest can make look right.
 #
 # BAR_FILE, BAR2_FILE: the shared files of the two BARs. HOST_DIR: scratch of this VM.
+# SOURCE_FILE: the file that the demo reads.
 
 # part FILE OFFSET LENGTH - bytes of a file
 part() {
@@ -40,8 +41,15 @@ host_watch_check() {
 	return 1
 }
 
+# host_same_as_source LENGTH - hashes of the BAR's first bytes and of the demo's file
+host_same_as_source() {
+	echo "$(host_hash 0 "$1") $(hash_of <"$SOURCE_FILE")"
+}
+
 [ "$(type -t "host_$1")" = function ] || {
 	echo "host.sh has no check '$1'"
 	exit 2
 }
-"host_$@"
+check=host_$1
+shift
+"$check" "$@"

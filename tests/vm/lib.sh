@@ -42,7 +42,7 @@ t_stat() {
 
 # t_unload - both modules, and before them the phyrfs mount that uses them
 t_unload() {
-	state_umount $PHYR_MNT && state_unload
+	state_umount "$PHYR_MNT" && state_unload
 }
 
 # t_load - both modules and the phyrfs mount
@@ -53,5 +53,5 @@ t_load() {
 # t_remount FS - a new filesystem on the disk, phyrfs over it, T_DIR in it
 t_remount() {
 	export PHYR_FS=$1
-	state_umount $PHYR_MNT $PHYR_DIR && state_disk && state_phyrfs && mkdir -p "$T_DIR"
+	state_umount "$PHYR_MNT" "$PHYR_DIR" && state_disk && state_phyrfs && mkdir -p "$T_DIR"
 }

@@ -25,7 +25,7 @@ vm_new() {
 	vm_kernel=$1 vm_iommu=$2 vm_icount=$3 vm_fs=$4
 	vm_name=$1-iommu-$2${3:+-icount}
 	vm_share='' vm_tty='' vm_live='' vm_quiet='' vm_timeout=$PHYR_LAB_TIMEOUT
-	vm_repeat='' vm_on_line=true vm_job=() vm_result=''
+	vm_repeat='' vm_source='' vm_on_line=true vm_job=() vm_result=''
 }
 
 # Large files that the guest writes at memory speed belong in memory, if there is room.
@@ -63,6 +63,9 @@ vm_prepare() {
 	done
 	cp "$LAB_TESTS/vm/host.sh" "$vm_dir/host.sh"
 	printf '%q ' "${vm_job[@]}" >"$vm_dir/job/job"
+	if [ -n "$vm_source" ]; then
+		cp "$vm_source" "$vm_dir/job/source" || die "no room for a copy of the file"
+	fi
 	{
 		printf '%s=%q\n' PHYR_FS "$vm_fs" LAB_KERNEL "$vm_kernel" LAB_IOMMU "$vm_iommu" \
 			LAB_ICOUNT "$vm_icount" LAB_SETUP "$PHYR_LAB_SETUP" LAB_BAD_LOG "$VM_BAD_LOG" \
@@ -220,7 +223,8 @@ vm_serve() {
 	exec {in}<>"$vm_dir/call.out" {out}<>"$vm_dir/call.in"
 	while read -r -u "$in" line; do
 		reply=$(
-			export BAR_FILE=$vm_dir/bar BAR2_FILE=$vm_dir/bar2 HOST_DIR=$vm_dir/host
+			export BAR_FILE=$vm_dir/bar BAR2_FILE=$vm_dir/bar2
+			export HOST_DIR=$vm_dir/host SOURCE_FILE=$vm_dir/job/source
 			eval "exec bash -u -o pipefail $vm_dir/host.sh $line" 2>&1 {in}<&- {out}>&-
 		)
 		status=$?

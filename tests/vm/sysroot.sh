@@ -88,6 +88,71 @@ sysroot_make() {
 	exec {lock}>&-
 }
 
+# sysroot_build DIR - about two minutes, most of it downloading and unpacking
+sysroot_build() {
+	local dir=$1 mirror keyring work kernel option options=() packages
+
+	mirror=$(sysroot_mirror)
+	if [ -z "$mirror" ]; then
+		sysroot_apt_update
+		mirror=$(sysroot_mirror)
+	fi
+	[ -n "$mirror" ] || die "apt is not set up with a Debian mirror"
+	keyring=$(sysroot_keyring)
+	work=$(mktemp -d "${TMPDIR:-/tmp}/phyrfs-apt.XXXXXX") || die "cannot make a directory"
+	lab_litter+=("$work" "$dir")
+
+	say "making a sysroot of Debian $SYSROOT_SUITE from $mirror (some minutes, 2 GB)"
+	printf "deb [signed-by=$keyring] $mirror %s main\n" \
+		$SYSROOT_SUITE $SYSROOT_SUITE-updates $SYSROOT_SUITE-backports >"$work/sources.list"
+	sysroot_apt_options >"$work/apt.conf"
+	kernel=$(sysroot_newest_kernel "$work") || die "no kernel found, is the network there?"
+	say "the newest kernel of $SYSROOT_SUITE-backports is $kernel"
+
+	while read -r option; do
+		options+=("--aptopt=$option")
+	done <"$work/apt.conf"
+	for option in doc man locale info; do
+		options+=("--dpkgopt=path-exclude=/usr/share/$option/*")
+	done
+	# The suite is named because headers may need more from backports than themselves.
+	packages=("${SYSROOT_PACKAGES[@]}" "linux-image-$kernel/$SYSROOT_SUITE-backports"
+		"linux-headers-$kernel/$SYSROOT_SUITE-backports")
+	# The guests have an initramfs of the lab's own.
+	lab_private mmdebstrap --mode=root --variant=minbase --skip=check/qemu --format=directory \
+		--aptopt='APT::Install-Recommends "false"' "${options[@]}" \
+		--dpkgopt='path-exclude=/etc/kernel/postinst.d/initramfs-tools' \
+		--include="$(IFS=, && echo "${packages[*]}")" \
+		--customize-hook='mkdir "$1/src" "$1/build"' \
+		"$SYSROOT_SUITE" "$dir" "$work/sources.list" >&2 || die "mmdebstrap failed"
+	sysroot_fingerprint "$dir" >"$work/complete"
+	mv "$work/complete" "$dir/.complete"
+	rm -rf -- "$work"
+}
+
+# The newest backported kernel whose image and headers can both be installed. There
+# are kernels on their way in that lack one of the two.
+sysroot_newest_kernel() {
+	local work=$1 kernel apt
+
+	mkdir -p "$work"/{state/lists/partial,cache/archives/partial}
+	: >"$work/status"
+	apt=(-q -q -c "$work/apt.conf" -o "Dir::State=$work/state" -o "Dir::State::status=$work/status"
+		-o "Dir::Cache=$work/cache" -o "Dir::Etc::sourcelist=$work/sources.list"
+		-o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null
+		-o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Sandbox::User=root)
+	lab_wait apt-get "${apt[@]}" update </dev/null >&2 || return
+	for kernel in $(apt-cache "${apt[@]}" pkgnames linux-image- |
+		sed -nE 's/^linux-image-([0-9.]+\+deb[0-9]+-amd64)$/\1/p' | sort -Vr); do
+		apt-get "${apt[@]}" -s install --no-install-recommends "${SYSROOT_PACKAGES[@]}" \
+			"linux-image-$kernel/$SYSROOT_SUITE-backports" \
+			"linux-headers-$kernel/$SYSROOT_SUITE-backports" >/dev/null 2>&1 || continue
+		echo "$kernel"
+		return
+	done
+	return 1
+}
+
 # Runs COMMAND in the sysroot: the tree at /src and the sysroot itself read-only, DIR
 # (build output) at /build.
 sysroot_run() {
