@@ -23,7 +23,7 @@ struct kshim_path {
 	u32 nr;			/* hops used, at least 1 */
 	struct {
 		u64 id;		/* the same on both paths exactly for the same device */
-		bool acs_redirect; /* ACS request or completion redirect or egress control */
+		bool acs_redirect; /* by request, completion or egress control */
 	} hop[KSHIM_PATH_MAX];	/* the device, each bridge above it, the root port */
 	u64 bridge;		/* id of the host bridge */
 	u16 bridge_vendor;	/* first device of the root bus, when it is 00.0 or a */

@@ -10,7 +10,7 @@
 #include "port.h"
 
 #define KSHIM_SECTOR_SHIFT	9
-#define KSHIM_MAX_NLB		65536u	/* NVM command set 1.0: NLB has 16 bits, 0's based */
+#define KSHIM_MAX_NLB		65536u	/* NVM command set 1.0: 16 bits, 0's based */
 
 /*
  * How much of @bytes from @sector on may be one command: up to @max_bytes, and not

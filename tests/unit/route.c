@@ -61,10 +61,12 @@ static struct kshim_route find(enum node provider, enum node client, unsigned in
 static void check(struct kshim_route route, enum phyr_path path, enum kshim_addr form,
 		  u64 bus_offset)
 {
+	enum phyr_reason reason = path == PHYR_PATH_NONE ? PHYR_TOPOLOGY : PHYR_DIRECT;
+
 	ck_assert_int_eq(route.path, path);
 	ck_assert_int_eq(route.form, form);
 	ck_assert_uint_eq(route.bus_offset, bus_offset);
-	ck_assert_int_eq(route.reason, path == PHYR_PATH_NONE ? PHYR_TOPOLOGY : PHYR_DIRECT);
+	ck_assert_int_eq(route.reason, reason);
 }
 
 /* red: answer MAPPED behind a switch; lose the offset or its sign */

@@ -143,7 +143,7 @@ START_TEST(test_lba)
 }
 END_TEST
 
-/* red: test the number of blocks before it is shifted */
+/* red: count blocks in 32 bits; test their number before it is shifted */
 START_TEST(test_lba_longest)
 {
 	unsigned int shift;
@@ -154,6 +154,8 @@ START_TEST(test_lba_longest)
 		check_lba(0, bytes, shift);
 		check_lba(0, bytes + (1ull << shift), shift);
 		check_lba(0, bytes - (1ull << shift), shift);
+		/* more by what 32 bits lose */
+		check_lba(0, (1ull << shift) + (1ull << shift << 32), shift);
 		check_lba(1ull << (shift - 9), 1ull << shift, shift);
 		check_lba((1ull << (shift - 9)) - 1, 1ull << shift, shift);
 		check_lba((1ull << (shift - 9)) + 1, 1ull << shift, shift);
