@@ -13,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define T_PAGE		4096UL
-#define T_WORD		4UL
+#define T_PAGE 4096UL
+#define T_WORD 4UL
 
 #define t_min(a, b)	((a) < (b) ? (a) : (b))
-#define t_array_size(a)	(sizeof(a) / sizeof((a)[0]))
+#define t_array_size(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Print "program: message: errno text" and exit 2; t_usage() without the errno. */
 _Noreturn void t_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

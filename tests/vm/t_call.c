@@ -26,7 +26,7 @@
 #include "t.h"
 #include "t_engine.h"
 
-#define POISON	0xa5
+#define POISON 0xa5
 
 static const char usage[] =
 	"[-e ENGINE] [-o OPENFLAG,...] [-w RWFLAG,...] [-f SEED] [-c SEED]\n"
@@ -38,15 +38,14 @@ struct flag {
 };
 
 static const struct flag open_flags[] = {
-	{ "dsync", O_DSYNC },	{ "sync", O_SYNC },	{ "append", O_APPEND },
-	{ "creat", O_CREAT },	{ "trunc", O_TRUNC },	{ "rdonly", 0 },
+	{ "dsync", O_DSYNC }, { "sync", O_SYNC },   { "append", O_APPEND },
+	{ "creat", O_CREAT }, { "trunc", O_TRUNC }, { "rdonly", 0 },
 	{ "buffered", 0 },
 };
 
 static const struct flag rw_flags[] = {
-	{ "nowait", RWF_NOWAIT },	{ "dsync", RWF_DSYNC },
-	{ "sync", RWF_SYNC },		{ "append", RWF_APPEND },
-	{ "hipri", RWF_HIPRI },
+	{ "nowait", RWF_NOWAIT }, { "dsync", RWF_DSYNC }, { "sync", RWF_SYNC },
+	{ "append", RWF_APPEND }, { "hipri", RWF_HIPRI },
 };
 
 static int parse_flags(const char *text, const struct flag *flags, size_t nr)
@@ -221,7 +220,10 @@ int main(int argc, char **argv)
 		done += iov->iov_len;
 	}
 
-	engine = t_engine_open(name ? name : op.rwf || op.nr_iov > 1 ? "vec" : "psync", 1);
+	engine = t_engine_open(name			 ? name
+			       : op.rwf || op.nr_iov > 1 ? "vec"
+							 : "psync",
+			       1);
 	t_engine_add(engine, &op);
 	t_engine_flush(engine);
 	t_engine_reap(engine, true);

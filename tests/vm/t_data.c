@@ -18,7 +18,7 @@
 
 #include "t.h"
 
-#define CHUNK	(1UL << 20)
+#define CHUNK (1UL << 20)
 
 struct job {
 	bool check, pattern, bar;

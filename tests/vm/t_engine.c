@@ -8,7 +8,15 @@
 #include "t.h"
 #include "t_engine.h"
 
-enum kind { PSYNC, VEC, LIBAIO, AIOV, URING, URINGV, NR_KINDS };
+enum kind {
+	PSYNC,
+	VEC,
+	LIBAIO,
+	AIOV,
+	URING,
+	URINGV,
+	NR_KINDS
+};
 
 static const char *const kind_names[NR_KINDS] = {
 	"psync", "vec", "libaio", "aiov", "uring", "uringv",
@@ -17,7 +25,7 @@ static const char *const kind_names[NR_KINDS] = {
 struct t_engine {
 	enum kind kind;
 	unsigned int in_flight;
-	struct t_op *added;		/* newest first */
+	struct t_op *added; /* newest first */
 	struct t_op *done;
 	io_context_t aio;
 	struct io_uring ring;
@@ -96,11 +104,11 @@ static void do_aio(struct t_engine *engine, struct t_op *op)
 	int ret;
 
 	if (engine->kind == LIBAIO)
-		(op->write ? io_prep_pwrite : io_prep_pread)(iocb, op->fd,
-			op->iov->iov_base, op->iov->iov_len, op->pos);
+		(op->write ? io_prep_pwrite : io_prep_pread)(
+			iocb, op->fd, op->iov->iov_base, op->iov->iov_len, op->pos);
 	else
 		(op->write ? io_prep_pwritev : io_prep_preadv)(iocb, op->fd, op->iov,
-			op->nr_iov, op->pos);
+							       op->nr_iov, op->pos);
 	iocb->aio_rw_flags = op->rwf;
 	iocb->data = op;
 	ret = io_submit(engine->aio, 1, &iocb);
@@ -121,8 +129,8 @@ static void prep_uring(struct t_engine *engine, struct t_op *op)
 		sqe = io_uring_get_sqe(&engine->ring);
 	}
 	if (engine->kind == URINGV)
-		(op->write ? io_uring_prep_writev : io_uring_prep_readv)(sqe, op->fd,
-			op->iov, op->nr_iov, op->pos);
+		(op->write ? io_uring_prep_writev : io_uring_prep_readv)(
+			sqe, op->fd, op->iov, op->nr_iov, op->pos);
 	else if (op->write)
 		io_uring_prep_write(sqe, op->fd, op->iov->iov_base, op->iov->iov_len,
 				    op->pos);

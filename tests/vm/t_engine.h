@@ -17,16 +17,16 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define T_MAX_IOV	8
+#define T_MAX_IOV 8
 
 struct t_op {
 	int fd;
 	bool write;
-	int rwf;			/* RWF_* flags, not for psync */
+	int rwf; /* RWF_* flags, not for psync */
 	uint64_t pos;
 	struct iovec iov[T_MAX_IOV];
-	int nr_iov;			/* 1 for the scalar engines */
-	int64_t ret;			/* bytes or -errno, once waited for */
+	int nr_iov;  /* 1 for the scalar engines */
+	int64_t ret; /* bytes or -errno, once waited for */
 	struct iocb iocb;
 	struct t_op *next;
 };

@@ -27,12 +27,12 @@
 #include "t.h"
 #include "t_engine.h"
 
-#define POISON		0xa5
-#define MARGIN		64UL
-#define SEED_READ	1
-#define SEED_WRITTEN	2
-#define SECTOR		512UL
-#define NR_ERRNOS	140
+#define POISON	     0xa5
+#define MARGIN	     64UL
+#define SEED_READ    1
+#define SEED_WRITTEN 2
+#define SECTOR	     512UL
+#define NR_ERRNOS    140
 
 static const char usage[] =
 	"[-e ENGINE] [-q DEPTH] [-d read|write|mix] [-n BYTES] [-b MIN:MAX]\n"
@@ -47,7 +47,7 @@ struct piece {
 
 struct slot {
 	struct t_op op;
-	char *area;			/* of area_bytes, this slot's own */
+	char *area; /* of area_bytes, this slot's own */
 	const struct piece *piece;
 };
 
@@ -59,8 +59,15 @@ static struct {
 	unsigned int seconds;
 	bool keep_going, hands_off;
 } opt = {
-	.engine = "psync", .memory = "host", .direction = 'r', .depth = 1,
-	.bytes = 8 << 20, .min = 4096, .max = 4096, .align = 4, .state = 1,
+	.engine = "psync",
+	.memory = "host",
+	.direction = 'r',
+	.depth = 1,
+	.bytes = 8 << 20,
+	.min = 4096,
+	.max = 4096,
+	.align = 4,
+	.state = 1,
 };
 
 static uint64_t nr_ok, nr_bytes, nr_errors[NR_ERRNOS];
@@ -275,18 +282,42 @@ static void parse(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "e:q:d:n:b:m:o:a:s:t:c:kx")) != -1) {
 		switch (c) {
-		case 'e': opt.engine = optarg; break;
-		case 'q': opt.depth = t_number(optarg); break;
-		case 'd': opt.direction = *optarg; break;
-		case 'n': opt.bytes = t_number(optarg); break;
-		case 'm': opt.memory = optarg; break;
-		case 'o': opt.memory_offset = t_number(optarg); break;
-		case 'a': opt.align = t_number(optarg); break;
-		case 's': opt.state = t_number(optarg); break;
-		case 't': opt.seconds = t_number(optarg); break;
-		case 'c': opt.check = optarg; break;
-		case 'k': opt.keep_going = true; break;
-		case 'x': opt.hands_off = true; break;
+		case 'e':
+			opt.engine = optarg;
+			break;
+		case 'q':
+			opt.depth = t_number(optarg);
+			break;
+		case 'd':
+			opt.direction = *optarg;
+			break;
+		case 'n':
+			opt.bytes = t_number(optarg);
+			break;
+		case 'm':
+			opt.memory = optarg;
+			break;
+		case 'o':
+			opt.memory_offset = t_number(optarg);
+			break;
+		case 'a':
+			opt.align = t_number(optarg);
+			break;
+		case 's':
+			opt.state = t_number(optarg);
+			break;
+		case 't':
+			opt.seconds = t_number(optarg);
+			break;
+		case 'c':
+			opt.check = optarg;
+			break;
+		case 'k':
+			opt.keep_going = true;
+			break;
+		case 'x':
+			opt.hands_off = true;
+			break;
 		case 'b':
 			colon = strchr(optarg, ':');
 			if (colon)
@@ -301,7 +332,6 @@ static void parse(int argc, char **argv)
 	if (argc != optind + 1 || !opt.depth || opt.min < SECTOR || opt.max < opt.min)
 		t_usage(usage);
 }
-
 
 int main(int argc, char **argv)
 {

@@ -36,9 +36,9 @@
 #include "t.h"
 #include "t_engine.h"
 
-#define POISON		0xa5
-#define SEED		1
-#define NR_THREADS	8
+#define POISON	   0xa5
+#define SEED	   1
+#define NR_THREADS 8
 
 static const char usage[] =
 	"[-e ENGINE] [-q DEPTH] [-b BYTES] [-r ROUNDS]\n"
@@ -49,7 +49,7 @@ static struct {
 	unsigned int depth, rounds;
 	size_t bytes, total;
 	uint64_t state;
-	char *witness;			/* the BAR, through a mapping without I/O */
+	char *witness; /* the BAR, through a mapping without I/O */
 	int fd;
 } t = { .engine = "uring", .depth = 64, .bytes = 65536, .rounds = 20, .state = 1 };
 
@@ -164,7 +164,8 @@ static void take_away(unsigned int round)
 	} else if (!strcmp(t.mode, "readonly")) {
 		ret = mprotect(memory, t.total, PROT_READ);
 	} else if (!strcmp(t.mode, "move")) {
-		moved = mmap(NULL, t.total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		moved = mmap(NULL, t.total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
 		moved = mremap(memory, t.total, t.total, MREMAP_MAYMOVE | MREMAP_FIXED,
 			       moved);
 		if (moved == MAP_FAILED)
@@ -283,8 +284,8 @@ static void race_one(unsigned int round, char *witness2)
 	for (int i = 0; i < 1000 && race_full < before + 2 * t.depth; i++)
 		sleep_us(1000);
 	watch_poison(round);
-	mmap(race_memory, t.total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-	     -1, 0);
+	mmap(race_memory, t.total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+	     0);
 	for (unsigned int i = 0; i < t.depth; i++) {
 		char *mem = witness2 + i * t.bytes;
 
@@ -351,11 +352,20 @@ int main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "e:q:b:r:")) != -1) {
 		switch (c) {
-		case 'e': t.engine = optarg; break;
-		case 'q': t.depth = t_number(optarg); break;
-		case 'b': t.bytes = t_number(optarg); break;
-		case 'r': t.rounds = t_number(optarg); break;
-		default: t_usage(usage);
+		case 'e':
+			t.engine = optarg;
+			break;
+		case 'q':
+			t.depth = t_number(optarg);
+			break;
+		case 'b':
+			t.bytes = t_number(optarg);
+			break;
+		case 'r':
+			t.rounds = t_number(optarg);
+			break;
+		default:
+			t_usage(usage);
 		}
 	}
 	if (argc - optind < 3 || argc - optind > 4)
@@ -375,7 +385,8 @@ int main(int argc, char **argv)
 			t_usage(usage);
 		race();
 	}
-	for (unsigned int round = 0; strcmp(t.mode, "race") && round < t.rounds; round++) {
+	for (unsigned int round = 0; strcmp(t.mode, "race") && round < t.rounds;
+	     round++) {
 		if (!strcmp(t.mode, "kill"))
 			kill_one(round);
 		else if (!strcmp(t.mode, "fork"))

@@ -23,14 +23,14 @@
 #include "t.h"
 #include "t_engine.h"
 
-#define POISON	0xa5
-#define MEMORY	(2UL << 20)
-#define AROUND	8192UL
+#define POISON 0xa5
+#define MEMORY (2UL << 20)
+#define AROUND 8192UL
 
 /* One that is negative counts from the end of the file at the start. */
 static const int64_t places[] = {
-	0, 4, 7, 100, 512, 1024, 3584, 4096, 4608, 8191, 65536 - 512,
-	-65536, -4608, -4096, -1024, -512, -511, -1, INT64_MIN,
+	0,	     4,	     7,	    100,   512,	  1024, 3584, 4096, 4608,      8191,
+	65536 - 512, -65536, -4608, -4096, -1024, -512, -511, -1,   INT64_MIN,
 };
 static const size_t lengths[] = {
 	0, 1, 4, 100, 511, 512, 513, 1024, 4092, 4096, 4100, 4608, 8192, 12800, 65536,
@@ -39,7 +39,9 @@ static const size_t long_lengths[] = { 1 << 20, (1 << 20) + 512, 3 << 18 };
 static const size_t shifts[] = { 0, 1, 2, 4, 8, 64, 508, 512, 2044, 4092 };
 
 /* Segments: distance from the end of the one before, length; 0, 0 ends the list. */
-static const struct { size_t gap, length; } lists[][T_MAX_IOV + 1] = {
+static const struct {
+	size_t gap, length;
+} lists[][T_MAX_IOV + 1] = {
 	{ { 0, 4096 }, { 0, 4096 } },
 	{ { 0, 512 }, { 3584, 512 }, { 3584, 3072 } },
 	{ { 512, 512 }, { 0, 512 }, { 64, 7168 } },
@@ -59,15 +61,15 @@ static const struct { size_t gap, length; } lists[][T_MAX_IOV + 1] = {
 
 static struct {
 	bool write;
-	int mnt, other;			/* opened for direct I/O */
-	int mnt_look, other_look;	/* buffered, both by the ordinary path */
+	int mnt, other;		  /* opened for direct I/O */
+	int mnt_look, other_look; /* buffered, both by the ordinary path */
 	char *bar, *host;
 	unsigned long nr, nr_ok, nr_refused;
 	uint32_t seed;
 } t;
 
 struct call {
-	struct iovec iov[T_MAX_IOV];	/* iov_base is an offset of the memory */
+	struct iovec iov[T_MAX_IOV]; /* iov_base is an offset of the memory */
 	int nr_iov;
 	int64_t pos;
 	size_t length;
@@ -190,8 +192,10 @@ static void try(const struct call *call)
 static void try_plain(int64_t pos, size_t length, size_t shift)
 {
 	struct call call = {
-		.iov = { { (void *)(T_PAGE + shift), length } }, .nr_iov = 1,
-		.pos = pos, .length = length,
+		.iov = { { (void *)(T_PAGE + shift), length } },
+		.nr_iov = 1,
+		.pos = pos,
+		.length = length,
 	};
 
 	try(&call);
@@ -244,8 +248,9 @@ int main(int argc, char **argv)
 
 	for (size_t p = 0; p < t_array_size(places); p++) {
 		/* The last place is the end itself, and lies past it after a write. */
-		pos = places[p] == INT64_MIN ? st.st_size :
-		      places[p] < 0 ? st.st_size + places[p] : places[p];
+		pos = places[p] == INT64_MIN ? st.st_size
+		      : places[p] < 0	     ? st.st_size + places[p]
+					     : places[p];
 		for (size_t l = 0; l < t_array_size(lengths); l++)
 			for (size_t s = 0; s < t_array_size(shifts); s++)
 				try_plain(pos, lengths[l], shifts[s]);
