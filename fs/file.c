@@ -50,28 +50,21 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		file_release(req, inode, fd);
 }
 
-/*
- * Only ever make a new file: what is there already may be no regular file, and the
- * kernel has not checked the caller's permissions on it. With ESTALE it looks the name
- * up again and goes through op_open.
- */
 static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
-		       mode_t mode, int flags)
+		       mode_t mode, int flags, int *ret_fd)
 {
 	int err, fd;
 
-	err = phyrfs_name_check(name);
-	if (!err)
-		err = phyrfs_caller_enter(req);
+	err = phyrfs_caller_enter(req);
 	if (err)
 		return err;
-	fd = openat(parent->fd, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	fd = openat(parent->fd, name, flags | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
 		    mode & ALLPERMS);
 	err = fd < 0 ? -errno : 0;
 	phyrfs_caller_leave();
-	if (err == -EEXIST && !(flags & O_EXCL))
-		err = -ESTALE;
-	return err ? err : fd;
+	if (!err)
+		*ret_fd = fd;
+	return err;
 }
 
 /* The inode of an open file: its name may be another file's by now. */
@@ -87,18 +80,13 @@ static int file_adopt(struct phyrfs *fs, int fd, struct fuse_entry_param *ret_en
 	return phyrfs_inode_adopt(fs, path_fd, ret_entry);
 }
 
-static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		      struct fuse_file_info *fi)
+/* Reply with the new file @fd, which it owns from here on. */
+static void reply_create(fuse_req_t req, int fd, struct fuse_file_info *fi)
 {
 	struct fuse_entry_param entry;
 	struct phyrfs_inode *inode;
-	int err, fd;
+	int err;
 
-	fd = file_create(req, phyrfs_inode_of(req, parent), name, mode, fi->flags);
-	if (fd < 0) {
-		phyrfs_reply_err(req, fd);
-		return;
-	}
 	err = file_adopt(phyrfs_of(req), fd, &entry);
 	if (err) {
 		close(fd);
@@ -112,6 +100,41 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		file_release(req, inode, fd);
 		phyrfs_inode_forget(phyrfs_of(req), inode, 1);
 	}
+}
+
+/*
+ * Only ever make a new file: what is there already may be no regular file, and the
+ * kernel has not checked the caller's permissions on it. With ESTALE it looks the name
+ * up again and goes through op_open.
+ */
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	int err, fd;
+
+	err = phyrfs_name_check(name);
+	if (!err)
+		err = file_create(req, phyrfs_inode_of(req, parent), name, mode,
+				  fi->flags | O_CREAT | O_EXCL, &fd);
+	if (err == -EEXIST && !(fi->flags & O_EXCL))
+		err = -ESTALE;
+	if (err)
+		phyrfs_reply_err(req, err);
+	else
+		reply_create(req, fd, fi);
+}
+
+static void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		       struct fuse_file_info *fi)
+{
+	int err, fd, flags = fi->flags & ~(O_CREAT | O_TRUNC);
+
+	err = file_create(req, phyrfs_inode_of(req, parent), ".", mode, flags | O_TMPFILE,
+			  &fd);
+	if (err)
+		phyrfs_reply_err(req, err);
+	else
+		reply_create(req, fd, fi);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -195,6 +218,7 @@ void phyrfs_file_ops(struct fuse_lowlevel_ops *ops)
 {
 	ops->open = op_open;
 	ops->create = op_create;
+	ops->tmpfile = op_tmpfile;
 	ops->release = op_release;
 	ops->flush = op_flush;
 	ops->fsync = op_fsync;

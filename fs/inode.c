@@ -221,7 +221,8 @@ int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 	if (inode->type != S_IFREG)
 		return -ENXIO;
 	snprintf(name, sizeof(name), "%d", inode->fd);
-	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW);
+	/* The kernel repeats the flags of a file that was made without a name. */
+	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_TMPFILE);
 	fd = openat(fs->proc_fd, name, flags | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

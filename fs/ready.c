@@ -105,9 +105,12 @@ static int hook_check(struct phyrfs *fs)
 
 static int module_check(struct phyrfs *fs)
 {
+	bool wanted = fs->opts.policy != PHYR_MOUNT_OFF;
 	int err;
 
 	err = phyr_open(&fs->dev);
+	if (err && !wanted)
+		return 0;
 	if (err) {
 		phyrfs_message("works as an ordinary passthrough filesystem: %s",
 			       phyr_open_text(err));
@@ -121,7 +124,7 @@ static int module_check(struct phyrfs *fs)
 			fs->opts.mountpoint, strerror(-err));
 		return err;
 	}
-	return hook_check(fs);
+	return wanted ? hook_check(fs) : 0;
 }
 
 static int mount_check(struct phyrfs *fs)
@@ -137,7 +140,7 @@ static int mount_check(struct phyrfs *fs)
 		return err;
 	}
 	err = passthrough_check(fs);
-	module_err = fs->opts.policy == PHYR_MOUNT_OFF ? 0 : module_check(fs);
+	module_err = module_check(fs);
 	if (!fs->opts.require)
 		return 0;
 	return err ? err : module_err;
