@@ -33,7 +33,7 @@ SAME(PHYR_REASON_ALIGNMENT, PHYR_ALIGNMENT);
 SAME(PHYR_REASON_REVOKED, PHYR_REVOKED);
 SAME(PHYR_REASON_NO_MEMORY, PHYR_NO_MEMORY);
 SAME(PHYR_REASON_POLICY, PHYR_POLICY);
-SAME(PHYR_REASON_POLICY + 1, PHYR_NR_REASONS);
+SAME(PHYR_REASON_PAGE_CACHE + 1, PHYR_NR_REASONS);
 SAME(PHYR_REASONS_MAX, PHYR_STATS_REASONS);
 SAME(PHYR_MOUNT_DIRECT, PHYR_POLICY_DIRECT);
 SAME(PHYR_MOUNT_OFF, PHYR_POLICY_OFF);
@@ -156,8 +156,7 @@ int phyr_route(struct phyr_dev *dev, int disk_fd, const struct phyr_pci_addr *ad
 	};
 	int err;
 
-	/* What the ABI has no room for cannot name a device that it knows. */
-	if (route.pci_domain != addr->domain || addr->device > 31 || addr->function > 7)
+	if (bar > 5 || addr->device > 31 || addr->function > 7)
 		return -ENODEV;
 	err = call(dev, PHYR_IOC_ROUTE, &route);
 	if (err)

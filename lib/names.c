@@ -21,6 +21,7 @@ static const char *const reason_names[] = {
 	[PHYR_REASON_REVOKED] = "revoked",
 	[PHYR_REASON_NO_MEMORY] = "no-memory",
 	[PHYR_REASON_POLICY] = "policy",
+	[PHYR_REASON_PAGE_CACHE] = "page-cache",
 };
 
 static const char *const reason_texts[] = {
@@ -55,6 +56,9 @@ static const char *const reason_texts[] = {
 	[PHYR_REASON_NO_MEMORY] = "the kernel ran out of memory; free some and repeat",
 	[PHYR_REASON_POLICY] =
 		"the policy of the mount forbids it; mount with policy=direct",
+	[PHYR_REASON_PAGE_CACHE] =
+		"pages of the file in host memory could not be dropped, so the write "
+		"went through them; do not map or buffer the file meanwhile",
 };
 
 static const char *const path_names[] = {

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The sources are written for the newest kernel; what older ones lack is made up for
+ * here, and only here. Included before everything else. Each part names the kernel
+ * that makes it unnecessary.
+ */
+#ifndef _KSHIM_COMPAT_H
+#define _KSHIM_COMPAT_H
+
+#include <linux/blk-mq.h>
+#include <linux/iomap.h>
+#include <linux/mm.h>
+
+/* Until 6.15: flags of mappings and of direct I/O that did not exist. */
+#ifndef IOMAP_F_ANON_WRITE
+#define IOMAP_F_ANON_WRITE	0
+#endif
+#ifndef IOMAP_F_ATOMIC_BIO
+#define IOMAP_F_ATOMIC_BIO	0
+#endif
+#ifndef IOMAP_F_INTEGRITY
+#define IOMAP_F_INTEGRITY	0
+#endif
+#ifndef IOMAP_DIO_FSBLOCK_ALIGNED
+#define IOMAP_DIO_FSBLOCK_ALIGNED 0
+#endif
+#ifndef IOMAP_DIO_BOUNCE
+#define IOMAP_DIO_BOUNCE	0
+#endif
+
+/* Until 7.2: end_io without the batch. KSHIM_END_IO_ARGS declares its parameters. */
+#ifdef KSHIM_HAVE_END_IO_BATCH
+#define KSHIM_END_IO_ARGS	struct request *rq, blk_status_t status, \
+				const struct io_comp_batch *iob
+#else
+#define KSHIM_END_IO_ARGS	struct request *rq, blk_status_t status
+#endif
+
+/* Until 7.2: the size of a page-table leaf was not told; 4 KiB is always right. */
+static inline unsigned long kshim_pfnmap_bytes(const struct follow_pfnmap_args *args)
+{
+#ifdef KSHIM_HAVE_PFNMAP_MASK
+	return ~args->addr_mask + 1;
+#else
+	return PAGE_SIZE;
+#endif
+}
+
+#endif /* _KSHIM_COMPAT_H */

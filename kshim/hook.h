@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between phyr_dio.ko and phyr.ko: nothing that another module should call.
+ */
+#ifndef _KSHIM_HOOK_H
+#define _KSHIM_HOOK_H
+
+#include <linux/fs.h>
+#include <linux/iomap.h>
+
+/* The livepatch has taken effect, or begins to lose it. */
+void kshim_hook_set(bool on);
+
+/*
+ * In place of iomap_dio_rw(), for every direct I/O of the machine. Files outside of
+ * the registered mounts and buffers of host memory go the original way.
+ */
+ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
+			  const struct iomap_ops *ops, const struct iomap_dio_ops *dops,
+			  unsigned int dio_flags, void *private, size_t done_before);
+
+#endif /* _KSHIM_HOOK_H */

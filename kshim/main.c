@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * phyr.ko: brings the parts up and down, and tells them when a PCI device goes away.
+ */
+#include <linux/module.h>
+#include <linux/workqueue.h>
+
+#include "kshim.h"
+#include "hook.h"
+
+struct workqueue_struct *kshim_wq;
+struct kshim_stats kshim_stats_rest;
+
+bool kshim_trust_all_bridges;
+module_param_named(trust_host_bridge, kshim_trust_all_bridges, bool, 0644);
+MODULE_PARM_DESC(trust_host_bridge,
+		 "assume that every host bridge forwards peer-to-peer traffic (default: no)");
+
+static bool hooked;
+
+void kshim_hook_set(bool on)
+{
+	WRITE_ONCE(hooked, on);
+}
+EXPORT_SYMBOL_GPL(kshim_hook_set);
+
+bool kshim_hooked(void)
+{
+	return READ_ONCE(hooked);
+}
+
+/*
+ * Before a driver lets go of its device and before a device disappears, the driver
+ * core says so and waits for us. A removed device may still be on its bus's list for
+ * a moment and be found again; the last notice ends that too.
+ */
+static int pci_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct pci_dev *pdev = to_pci_dev(data);
+
+	switch (action) {
+	case BUS_NOTIFY_UNBIND_DRIVER:
+		kshim_nvmes_remove(pdev);
+		break;
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+		kshim_nvmes_unbound(pdev);
+		break;
+	case BUS_NOTIFY_DEL_DEVICE:
+	case BUS_NOTIFY_REMOVED_DEVICE:
+		kshim_providers_remove(pdev);
+		break;
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block pci_notifier = { .notifier_call = pci_notify };
+
+static int __init phyr_init(void)
+{
+	int ret;
+
+	ret = kshim_stats_init(&kshim_stats_rest);
+	if (ret)
+		return ret;
+	ret = -ENOMEM;
+	kshim_wq = alloc_workqueue("phyr", WQ_UNBOUND, 0);
+	if (!kshim_wq)
+		goto free_stats;
+	ret = kshim_regions_init();
+	if (ret)
+		goto destroy_wq;
+	ret = kshim_nvmes_init();
+	if (ret)
+		goto exit_regions;
+	ret = kshim_dio_init();
+	if (ret)
+		goto exit_nvmes;
+	ret = bus_register_notifier(&pci_bus_type, &pci_notifier);
+	if (ret)
+		goto exit_dio;
+	ret = kshim_dev_init();
+	if (ret)
+		goto unregister_notifier;
+	return 0;
+
+unregister_notifier:
+	bus_unregister_notifier(&pci_bus_type, &pci_notifier);
+exit_dio:
+	kshim_dio_exit();
+exit_nvmes:
+	kshim_nvmes_exit();
+exit_regions:
+	kshim_regions_exit();
+destroy_wq:
+	destroy_workqueue(kshim_wq);
+free_stats:
+	kshim_stats_free(&kshim_stats_rest);
+	return ret;
+}
+
+/*
+ * No open file, no user of the symbols and no asynchronous I/O is left: each of them
+ * held the module. The last of them may still be on its way out of an interrupt.
+ */
+static void __exit phyr_exit(void)
+{
+	synchronize_rcu();
+	kshim_dev_exit();
+	bus_unregister_notifier(&pci_bus_type, &pci_notifier);
+	kshim_dio_exit();
+	kshim_regions_exit();
+	kshim_nvmes_exit();
+	kshim_providers_remove(NULL);
+	destroy_workqueue(kshim_wq);
+	kshim_stats_free(&kshim_stats_rest);
+}
+
+module_init(phyr_init);
+module_exit(phyr_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Direct I/O between files and device memory without struct page");

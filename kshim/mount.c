@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mounts: which FUSE filesystems are in scope. A file that FUSE passes through to its
+ * backing filesystem remembers the path by which the user opened it; that path's
+ * superblock is what is registered.
+ */
+#include <linux/file.h>
+#include <linux/magic.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+
+#include "kshim.h"
+
+static DEFINE_SPINLOCK(mounts_lock);
+static LIST_HEAD(mounts);		/* changed under mounts_lock, read by RCU */
+
+static void mount_free(struct work_struct *work)
+{
+	struct kshim_mount *mount = container_of(work, struct kshim_mount, free);
+
+	/* readers that lost the race for a reference may still look at it */
+	synchronize_rcu();
+	kshim_stats_fold(&kshim_stats_rest, &mount->stats);
+	kshim_stats_free(&mount->stats);
+	kfree(mount);
+}
+
+void kshim_mount_put(struct kshim_mount *mount)
+{
+	if (mount && refcount_dec_and_test(&mount->refs))
+		queue_work(kshim_wq, &mount->free);
+}
+
+/*
+ * The superblock may be long unmounted and its memory another one's, while the daemon
+ * still holds the registration; the device number has to agree too.
+ */
+static bool mount_is(const struct kshim_mount *mount, const struct super_block *sb)
+{
+	return mount->sb == sb && mount->dev == sb->s_dev;
+}
+
+struct kshim_mount *kshim_mount_find(const struct file *file)
+{
+	const struct super_block *sb;
+	struct kshim_mount *mount;
+
+	if (!(file->f_mode & FMODE_BACKING))
+		return NULL;
+	sb = backing_file_user_path(file)->mnt->mnt_sb;
+	rcu_read_lock();
+	list_for_each_entry_rcu(mount, &mounts, list)
+		if (mount_is(mount, sb) && refcount_inc_not_zero(&mount->refs))
+			goto out;
+	mount = NULL;
+out:
+	rcu_read_unlock();
+	return mount;
+}
+
+static int mount_publish(struct kshim_mount *mount, const struct super_block *sb)
+{
+	struct kshim_mount *other;
+	int ret = 0;
+
+	spin_lock(&mounts_lock);
+	list_for_each_entry(other, &mounts, list)
+		if (mount_is(other, sb))
+			ret = -EEXIST;
+	if (!ret)
+		list_add_tail_rcu(&mount->list, &mounts);
+	spin_unlock(&mounts_lock);
+	return ret;
+}
+
+int kshim_mount_add(const struct phyr_mount *arg, struct kshim_mount **ret_mount)
+{
+	struct file *file __free(fput) = fget_raw(arg->fd);
+	const struct super_block *sb;
+	struct kshim_mount *mount;
+	int ret;
+
+	if (arg->flags || arg->reserved[0] || arg->reserved[1] ||
+	    arg->policy > PHYR_POLICY_OFF)
+		return -EINVAL;
+	if (!file)
+		return -EBADF;
+	sb = file->f_path.mnt->mnt_sb;
+	if (sb->s_magic != FUSE_SUPER_MAGIC)
+		return -EINVAL;
+
+	mount = kzalloc(sizeof(*mount), GFP_KERNEL);
+	if (!mount)
+		return -ENOMEM;
+	mount->sb = sb;
+	mount->dev = sb->s_dev;
+	mount->policy = arg->policy;
+	refcount_set(&mount->refs, 1);
+	INIT_WORK(&mount->free, mount_free);
+	ret = kshim_stats_init(&mount->stats);
+	if (!ret)
+		ret = mount_publish(mount, sb);
+	if (ret) {
+		kshim_stats_free(&mount->stats);
+		kfree(mount);
+		return ret;
+	}
+	*ret_mount = mount;
+	return 0;
+}
+
+void kshim_mount_remove(struct kshim_mount *mount)
+{
+	if (!mount)
+		return;
+	spin_lock(&mounts_lock);
+	list_del_rcu(&mount->list);
+	spin_unlock(&mounts_lock);
+	kshim_mount_put(mount);
+}
+
+unsigned int kshim_mount_count(void)
+{
+	struct kshim_mount *mount;
+	unsigned int nr = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(mount, &mounts, list)
+		nr++;
+	rcu_read_unlock();
+	return nr;
+}
+
+static void counters_export(const struct kshim_counters *sum, struct phyr_stats *stats)
+{
+	unsigned int i;
+
+	BUILD_BUG_ON(PHYR_NR_REASONS > PHYR_STATS_REASONS);
+	for (i = 0; i < PHYR_NR_REASONS; i++) {
+		stats->reads[i].calls = sum->calls[READ][i];
+		stats->reads[i].bytes = sum->bytes[READ][i];
+		stats->writes[i].calls = sum->calls[WRITE][i];
+		stats->writes[i].bytes = sum->bytes[WRITE][i];
+	}
+	stats->zeroed.calls = sum->zeroed_calls;
+	stats->zeroed.bytes = sum->zeroed_bytes;
+	stats->commands = sum->commands;
+	stats->errors = sum->errors;
+}
+
+int kshim_mount_stats(struct phyr_stats *stats)
+{
+	struct kshim_counters *sum __free(kfree) = kzalloc(sizeof(*sum), GFP_KERNEL);
+	u32 index = stats->index, n = 0;
+	struct kshim_mount *mount;
+	int ret = -ENOENT;
+
+	if (!sum)
+		return -ENOMEM;
+	memset(stats, 0, sizeof(*stats));
+	stats->index = index;
+	if (index == 0) {
+		kshim_stats_sum(&kshim_stats_rest, sum);
+		stats->revocations = kshim_regions_revoked();
+		ret = 0;
+	}
+	rcu_read_lock();
+	list_for_each_entry_rcu(mount, &mounts, list) {
+		if (index != 0 && ++n != index)
+			continue;
+		kshim_stats_sum(&mount->stats, sum);
+		if (index == 0)
+			continue;
+		stats->policy = mount->policy;
+		stats->dev_major = MAJOR(mount->dev);
+		stats->dev_minor = MINOR(mount->dev);
+		ret = 0;
+		break;
+	}
+	rcu_read_unlock();
+	if (!ret)
+		counters_export(sum, stats);
+	return ret;
+}

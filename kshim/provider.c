@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Providers: whose memory a physical address is (a memory BAR of a present PCI
+ * device, or nobody's), and pairs: by which address an NVMe controller reaches it, if
+ * it may. The decision itself is core/route.c; this file describes the machine to it.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/file.h>
+#include <linux/iommu.h>
+#include <linux/slab.h>
+#include <asm/cpufeature.h>
+#include <asm/processor.h>
+
+#include "kshim.h"
+
+DEFINE_MUTEX(kshim_devices);
+static LIST_HEAD(providers);	/* under kshim_devices */
+
+static bool bar_usable(struct pci_dev *pdev, int bar)
+{
+	unsigned long flags = pci_resource_flags(pdev, bar);
+
+	return (flags & IORESOURCE_MEM) && !(flags & IORESOURCE_UNSET) &&
+	       pci_resource_len(pdev, bar);
+}
+
+/* A device that is being taken away is not registered any more, or soon not. */
+static bool provider_present(struct pci_dev *pdev)
+{
+	u16 command;
+
+	if (!device_is_registered(&pdev->dev) || pci_dev_is_disconnected(pdev))
+		return false;
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	return command != 0xffff && (command & PCI_COMMAND_MEMORY);
+}
+
+static struct kshim_provider *provider_new(struct pci_dev *pdev, int bar)
+{
+	struct kshim_provider *provider;
+
+	lockdep_assert_held(&kshim_devices);
+	if (!provider_present(pdev))
+		return NULL;
+	provider = kzalloc(sizeof(*provider), GFP_KERNEL);
+	if (!provider)
+		return NULL;
+	refcount_set(&provider->refs, 1);
+	provider->pdev = pci_dev_get(pdev);
+	provider->bar = bar;
+	provider->start = pci_resource_start(pdev, bar);
+	provider->len = pci_resource_len(pdev, bar);
+	INIT_LIST_HEAD(&provider->pairs);
+	list_add(&provider->list, &providers);
+	return provider;
+}
+
+static struct kshim_provider *provider_find(struct pci_dev *pdev, int bar)
+{
+	struct kshim_provider *provider;
+
+	lockdep_assert_held(&kshim_devices);
+	list_for_each_entry(provider, &providers, list)
+		if (provider->pdev == pdev && provider->bar == bar)
+			return provider;
+	return provider_new(pdev, bar);
+}
+
+static struct kshim_provider *provider_search(phys_addr_t addr, size_t len)
+{
+	struct kshim_provider *provider;
+	struct pci_dev *pdev = NULL;
+	int bar;
+
+	list_for_each_entry(provider, &providers, list)
+		if (kshim_bar_contains(provider->start, provider->len, addr, len))
+			return provider;
+	for_each_pci_dev(pdev) {
+		for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+			if (!bar_usable(pdev, bar) ||
+			    !kshim_bar_contains(pci_resource_start(pdev, bar),
+						pci_resource_len(pdev, bar), addr, len))
+				continue;
+			provider = provider_new(pdev, bar);
+			pci_dev_put(pdev);
+			return provider;
+		}
+	}
+	return NULL;
+}
+
+struct kshim_provider *kshim_provider_get(phys_addr_t addr, size_t len)
+{
+	struct kshim_provider *provider;
+
+	mutex_lock(&kshim_devices);
+	provider = provider_search(addr, len);
+	if (provider)
+		refcount_inc(&provider->refs);
+	mutex_unlock(&kshim_devices);
+	return provider;
+}
+
+void kshim_provider_put(struct kshim_provider *provider)
+{
+	if (!refcount_dec_and_test(&provider->refs))
+		return;
+	pci_dev_put(provider->pdev);
+	kfree_rcu(provider, rcu);
+}
+
+/*
+ * A read waits for its answer, and on its way down it does not overtake the writes
+ * that were posted to the same device before it (PCI Express base specification,
+ * section 2.4.1). Configuration space is always there to be read.
+ */
+void kshim_provider_flush(struct kshim_provider *provider)
+{
+	u32 id;
+
+	pci_read_config_dword(provider->pdev, PCI_VENDOR_ID, &id);
+}
+
+/* ACS bits that send peer-to-peer requests up instead of across (the same
+ * specification, section 6.12.1.1). */
+static bool acs_redirects(struct pci_dev *bridge)
+{
+	u16 ctrl;
+
+	if (!bridge->acs_cap)
+		return false;
+	pci_read_config_word(bridge, bridge->acs_cap + PCI_ACS_CTRL, &ctrl);
+	return ctrl & (PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC);
+}
+
+static int path_describe(struct pci_dev *pdev, struct kshim_path *path)
+{
+	struct pci_dev *dev, *root;
+	int ret;
+
+	memset(path, 0, sizeof(*path));
+	for (dev = pdev; dev; dev = pci_upstream_bridge(dev)) {
+		ret = kshim_path_add(path, (u64)(uintptr_t)dev, acs_redirects(dev));
+		if (ret)
+			return ret;
+	}
+	path->bridge = (u64)(uintptr_t)pci_find_host_bridge(pdev->bus);
+	/* The host bridge shows itself as the first device of its root bus. */
+	root = list_first_entry_or_null(&pci_find_host_bridge(pdev->bus)->bus->devices,
+					struct pci_dev, bus_list);
+	if (root && (root->devfn == PCI_DEVFN(0, 0) ||
+		     pci_pcie_type(root) == PCI_EXP_TYPE_ROOT_PORT)) {
+		path->bridge_vendor = root->vendor;
+		path->bridge_device = root->device;
+	}
+	return 0;
+}
+
+/* AMD forwards between all ports of all host bridges since Zen. */
+static bool cpu_forwards(void)
+{
+	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD && boot_cpu_data.x86 >= 0x17;
+}
+
+static bool dma_translates(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
+}
+
+static struct kshim_route route_find(struct kshim_provider *provider,
+				     struct pci_dev *client)
+{
+	struct kshim_route none = { .reason = PHYR_TOPOLOGY };
+	struct kshim_path *paths __free(kfree) = kmalloc_array(2, sizeof(*paths),
+							       GFP_KERNEL);
+	struct kshim_route_in in;
+
+	if (!paths || path_describe(provider->pdev, &paths[0]) ||
+	    path_describe(client, &paths[1]))
+		return none;
+	in = (struct kshim_route_in){
+		.provider = &paths[0],
+		.client = &paths[1],
+		.bridge_forwards = kshim_trust_all_bridges || cpu_forwards(),
+		.translating = dma_translates(&client->dev),
+		.virtual = boot_cpu_has(X86_FEATURE_HYPERVISOR),
+		.bus_offset = kshim_bus_addr(0, provider->start,
+					     pci_bus_address(provider->pdev,
+							     provider->bar)),
+	};
+	return kshim_route_find(&in);
+}
+
+/* The address of the BAR's first byte for this controller. */
+static enum phyr_reason pair_map(struct kshim_provider *provider, struct kshim_pair *pair)
+{
+	struct device *dev = &pair->nvme->pdev->dev;
+
+	switch (pair->route.form) {
+	case KSHIM_ADDR_BUS:
+		pair->dma = provider->start + pair->route.bus_offset;
+		return PHYR_DIRECT;
+	case KSHIM_ADDR_MAPPED:
+		pair->dma = dma_map_resource(dev, provider->start, provider->len,
+					     DMA_BIDIRECTIONAL, 0);
+		return dma_mapping_error(dev, pair->dma) ? PHYR_DMA_MAP : PHYR_DIRECT;
+	default:
+		return PHYR_TOPOLOGY;
+	}
+}
+
+static void pair_free(struct kshim_provider *provider, struct kshim_pair *pair)
+{
+	list_del_rcu(&pair->list);
+	if (pair->route.form == KSHIM_ADDR_MAPPED && pair->reason == PHYR_DIRECT)
+		dma_unmap_resource(&pair->nvme->pdev->dev, pair->dma, provider->len,
+				   DMA_BIDIRECTIONAL, 0);
+	kfree_rcu(pair, rcu);
+}
+
+static enum phyr_reason pair_new(struct kshim_provider *provider, struct kshim_nvme *nvme)
+{
+	struct kshim_pair *pair;
+
+	if (provider->dead || nvme->dead)
+		return PHYR_REVOKED;
+	pair = kzalloc(sizeof(*pair), GFP_KERNEL);
+	if (!pair)
+		return PHYR_NO_MEMORY;
+	pair->nvme = nvme;
+	pair->route = route_find(provider, nvme->pdev);
+	pair->reason = pair->route.reason;
+	if (pair->reason == PHYR_DIRECT)
+		pair->reason = pair_map(provider, pair);
+	list_add_rcu(&pair->list, &provider->pairs);
+	return pair->reason;
+}
+
+enum phyr_reason kshim_pair_get(struct kshim_provider *provider, struct kshim_nvme *nvme)
+{
+	const struct kshim_pair *pair;
+	enum phyr_reason reason;
+
+	rcu_read_lock();
+	pair = kshim_pair_find(provider, nvme);
+	reason = pair ? pair->reason : PHYR_NR_REASONS;
+	rcu_read_unlock();
+	if (reason != PHYR_NR_REASONS)
+		return reason;
+
+	mutex_lock(&kshim_devices);
+	pair = kshim_pair_find(provider, nvme);
+	reason = pair ? pair->reason : pair_new(provider, nvme);
+	mutex_unlock(&kshim_devices);
+	return reason;
+}
+
+void kshim_pairs_drop(struct kshim_nvme *nvme)
+{
+	struct kshim_provider *provider;
+	struct kshim_pair *pair, *next;
+
+	lockdep_assert_held(&kshim_devices);
+	list_for_each_entry(provider, &providers, list)
+		list_for_each_entry_safe(pair, next, &provider->pairs, list)
+			if (pair->nvme == nvme)
+				pair_free(provider, pair);
+}
+
+/* No region uses the memory when the last pair is unmapped: they are dead by then,
+ * and a dead provider gets no new ones. */
+static void provider_remove(struct kshim_provider *provider)
+{
+	struct kshim_pair *pair, *next;
+
+	lockdep_assert_held(&kshim_devices);
+	provider->dead = true;
+	kshim_regions_revoke(provider);
+	list_for_each_entry_safe(pair, next, &provider->pairs, list)
+		pair_free(provider, pair);
+	list_del(&provider->list);
+	kshim_provider_put(provider);
+}
+
+void kshim_providers_remove(struct pci_dev *pdev)
+{
+	struct kshim_provider *provider, *next;
+
+	mutex_lock(&kshim_devices);
+	list_for_each_entry_safe(provider, next, &providers, list)
+		if (!pdev || provider->pdev == pdev)
+			provider_remove(provider);
+	mutex_unlock(&kshim_devices);
+}
+
+static int route_query(struct kshim_provider *provider, struct block_device *bdev,
+		       struct phyr_route *arg)
+{
+	enum phyr_reason reason;
+	struct kshim_disk *disk;
+	struct kshim_route route;
+
+	disk = kshim_disk_enter(bdev, &reason);
+	if (disk) {
+		route = route_find(provider, disk->nvme->pdev);
+		arg->path = route.path;
+		reason = kshim_pair_get(provider, disk->nvme);
+		kshim_disk_exit(disk);
+	}
+	arg->reason = reason;
+	if (reason != PHYR_DIRECT)
+		arg->path = PHYR_PATH_NONE;
+	return 0;
+}
+
+int kshim_route_query(struct phyr_route *arg)
+{
+	struct file *file __free(fput) = fget(arg->disk_fd);
+	struct kshim_provider *provider = NULL;
+	struct pci_dev *pdev;
+	struct inode *inode;
+	int ret;
+
+	if (arg->reserved)
+		return -EINVAL;
+	if (!file)
+		return -EBADF;
+	inode = file->f_mapping->host;
+	if (!S_ISBLK(inode->i_mode))
+		return -ENOTBLK;
+	pdev = pci_get_domain_bus_and_slot(arg->pci_domain, arg->pci_bus, arg->pci_devfn);
+	if (!pdev)
+		return -ENODEV;
+	ret = -ENODEV;
+	if (arg->bar < PCI_STD_NUM_BARS && bar_usable(pdev, arg->bar)) {
+		mutex_lock(&kshim_devices);
+		provider = provider_find(pdev, arg->bar);
+		if (provider)
+			refcount_inc(&provider->refs);
+		mutex_unlock(&kshim_devices);
+	}
+	if (provider) {
+		arg->path = PHYR_PATH_NONE;
+		ret = route_query(provider, I_BDEV(inode), arg);
+		kshim_provider_put(provider);
+	}
+	pci_dev_put(pdev);
+	return ret;
+}
