@@ -168,7 +168,7 @@ static void try(const struct call *call)
 	vanilla = submit(t.other, call, t.host);
 	phyr = submit(t.mnt, call, t.bar);
 	t.nr++;
-	if (phyr == -EFAULT && may_refuse(call)) {
+	if (phyr != vanilla && (phyr == -EFAULT || phyr == -EINVAL) && may_refuse(call)) {
 		t.nr_refused++;
 		/* The files have to stay alike; this is in scope, too. */
 		phyr = submit(t.mnt, call, t.host);

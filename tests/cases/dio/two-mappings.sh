@@ -8,13 +8,14 @@ t_data pattern "$T_DIR/f" 0 1m 1
 sync
 bar=$PHYR_BAR bar2=$PHYR_BAR2
 
-# Either all of it in the right places, or EFAULT; what is mixed says so.
+# Either all of it in the right places, or EFAULT and nothing from device memory: a host
+# part in front may have been written, as vanilla does it.
 both() {
 	t_like '65536|EFAULT' t_call -c 1 read "$T_MNT/f" 64k "$@"
 	t_data fill "$T_DIR/w" 0 64k 0x11
 	case $(t_call -f 2 write "$T_MNT/w" 0 "$@") in
 	65536) t_data is-pattern "$T_DIR/w" 0 64k 2 ;;
-	EFAULT) t_data is-fill "$T_DIR/w" 0 64k 0x11 ;;
+	EFAULT) t_data is-fill "$T_DIR/w" 60k 4k 0x11 ;;
 	*) t_fail "write from $*" ;;
 	esac
 }
