@@ -189,6 +189,7 @@ vm_start() {
 	printf '%s\n' "$quoted" >"$vm_log/qemu"
 	: >"$vm_log/console"
 	vm_children=()
+	vm_owner=$BASHPID
 
 	# Opened for both directions so that neither end waits for the other to appear.
 	exec {vm_verdict}<>"$vm_dir/verdict"
@@ -211,7 +212,9 @@ vm_start() {
 		stty raw -echo
 		setpriv --pdeathsig KILL -- "${vm_args[@]}" <&0 2>"$vm_log/qemu.err" &
 	else
-		setpriv --pdeathsig KILL -- "${vm_args[@]}" </dev/null >"$vm_log/qemu.err" 2>&1 &
+		# A session of its own, so that Ctrl-C is the lab's to handle and not QEMU's.
+		setsid setpriv --pdeathsig KILL -- "${vm_args[@]}" </dev/null \
+			>"$vm_log/qemu.err" 2>&1 &
 	fi
 	vm_pid=$!
 }
@@ -221,7 +224,9 @@ vm_serve() {
 	local line in out reply status
 
 	exec {in}<>"$vm_dir/call.out" {out}<>"$vm_dir/call.in"
-	while read -r -u "$in" line; do
+	while kill -0 "$vm_owner" 2>/dev/null; do
+		# Wakes up to see whether the lab is still there.
+		read -r -t 5 -u "$in" line || continue
 		reply=$(
 			export BAR_FILE=$vm_dir/bar BAR2_FILE=$vm_dir/bar2
 			export HOST_DIR=$vm_dir/host SOURCE_FILE=$vm_dir/job/source

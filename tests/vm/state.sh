@@ -10,47 +10,51 @@ export PATH=/lab/build/user/fs:/lab/build/user/tools:/lab/build/user/tests/vm:$P
 
 state_klp=/sys/kernel/livepatch/phyr_dio
 
-# nvme_named NAME - the block device of the disk with serial phyr-NAME
-nvme_named() {
-	local serial
+# Only builtins here: under emulation a program costs as much as fifty file reads.
 
-	for serial in /sys/class/nvme/*/serial; do
-		[ "$(tr -d ' ' <"$serial")" = "phyr-$1" ] || continue
-		serial=${serial%/serial}
-		echo "/dev/${serial##*/}n1"
-		return
+# nvme_named NAME - sets found to the block device of the disk with serial phyr-NAME
+nvme_named() {
+	local device serial
+
+	found=
+	for device in /sys/class/nvme/*; do
+		read -r serial <"$device/serial" && [ "$serial" = "phyr-$1" ] || continue
+		[ ! -b "/dev/${device##*/}n1" ] || found=/dev/${device##*/}n1
 	done
+	return 0
 }
 
-# bar_of_size BYTES - the PCI address of the ivshmem device with a BAR of that size
+# bar_of_size BYTES - sets found to the PCI address of the ivshmem device with such a BAR
 bar_of_size() {
-	local device
+	local device id start end
 
+	found=
 	for device in /sys/bus/pci/devices/*; do
-		[ "$(cat "$device/vendor" "$device/device")" = $'0x1af4\n0x1110' ] || continue
-		[ "$(stat -c %s "$device/resource2_wc")" = "$1" ] || continue
-		echo "${device##*/}"
-		return
+		read -r id <"$device/modalias" && [[ $id = pci:v00001AF4d00001110* ]] || continue
+		{
+			read -r _ && read -r _ && read -r start end _
+		} <"$device/resource"
+		[ $((end - start + 1)) != "$1" ] || found=${device##*/}
 	done
 }
 
 state_devices() {
-	local try bar2
+	local try found
 
 	modprobe nvme
 	for try in {1..100}; do
-		[ -b "$(nvme_named disk)" ] && [ -b "$(nvme_named disk2)" ] &&
-			[ -b "$(nvme_named far)" ] && break
+		nvme_named disk && PHYR_DISK=$found
+		nvme_named disk2 && PHYR_DISK2=$found
+		nvme_named far && PHYR_FAR_DISK=$found
+		[ -z "$PHYR_DISK" ] || [ -z "$PHYR_DISK2" ] || [ -z "$PHYR_FAR_DISK" ] || break
 		sleep 0.1
 	done
-	PHYR_DISK=$(nvme_named disk)
-	PHYR_DISK2=$(nvme_named disk2)
-	PHYR_FAR_DISK=$(nvme_named far)
 	PHYR_BAR_SIZE=$((256 << 20))
-	PHYR_BAR_PCI=$(bar_of_size $PHYR_BAR_SIZE)
-	PHYR_BAR=/sys/bus/pci/devices/$PHYR_BAR_PCI/resource2_wc
-	bar2=$(bar_of_size $((64 << 20)))
-	PHYR_BAR2=/sys/bus/pci/devices/$bar2/resource2_wc
+	bar_of_size $PHYR_BAR_SIZE
+	PHYR_BAR_PCI=$found
+	PHYR_BAR=/sys/bus/pci/devices/$found/resource2_wc
+	bar_of_size $((64 << 20))
+	PHYR_BAR2=/sys/bus/pci/devices/$found/resource2_wc
 	export PHYR_DISK PHYR_DISK2 PHYR_FAR_DISK PHYR_BAR PHYR_BAR_SIZE PHYR_BAR_PCI PHYR_BAR2
 
 	# No driver is bound to the BARs, so nothing else switches their decoding on.
