@@ -118,7 +118,7 @@ int phyrfs_name_check(const char *name)
 	return 0;
 }
 
-/* Returns the inode with one more reference, and whether it is @new. */
+/* Returns, with one more reference, the inode that was there already, or else @new. */
 static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *new)
 {
 	struct phyrfs_inode **link;

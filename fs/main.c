@@ -89,11 +89,17 @@ static int option_other(void *data, const char *arg, int key, struct fuse_args *
 
 static int options_finish(struct phyrfs_options *opts)
 {
+	struct stat st;
+
 	if (opts->show_help || opts->show_version)
 		return 0;
 	if (!opts->mountpoint) {
 		phyrfs_message("expected SOURCE and MOUNTPOINT; see phyrfs --help");
 		return -EINVAL;
+	}
+	if (!stat(opts->mountpoint, &st) && !S_ISDIR(st.st_mode)) {
+		phyrfs_message("%s: %s", opts->mountpoint, strerror(ENOTDIR));
+		return -ENOTDIR;
 	}
 	if (opts->policy_name && phyr_policy_parse(opts->policy_name, &opts->policy)) {
 		phyrfs_message("policy=%s: expected direct or off", opts->policy_name);
