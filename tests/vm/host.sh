@@ -9,7 +9,7 @@
 
 # part FILE OFFSET LENGTH - bytes of a file
 part() {
-	tail -c "+$(($2 + 1))" "$1" | head -c "$3"
+	dd if="$1" bs=1M iflag=skip_bytes,count_bytes skip="$2" count="$3" status=none
 }
 
 hash_of() {

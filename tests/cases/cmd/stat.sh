@@ -8,8 +8,11 @@
 t_data pattern "$T_DIR/f" 0 1m 1
 truncate -s 2m "$T_DIR/f"
 sync
+t_unload
+t_load
 t_is_direct 1048576 t_pread "$T_MNT/f" "$PHYR_BAR" 0 1m
-t_is_direct 0 t_call read "$T_MNT/f" 0 host:0:64k
+t_is 65536 t_call read "$T_MNT/f" 0 host:0:64k
+[ "$(t_direct_bytes)" = $((1 << 20)) ] || t_fail "other than what went direct was counted"
 t_is_refused not-device-memory t_call write "$T_MNT/f" 0 vvar:0:4096
 phyr stat >text
 cat text

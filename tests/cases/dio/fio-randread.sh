@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: fio reads at random through io_uring into the BAR: all bytes direct, EFAULT without the module
-# red: count a bounced or refused call as direct, or leave the livepatch active after unloading
+# red: count a bounced or refused call as direct, or leave the hook in place after unloading
 # time: 90
 . "$T_LIB"
 

@@ -34,7 +34,6 @@ t_data is-fill "$PHYR_BAR" 1m 1m 0
 t_data -p 2m is-pattern "$PHYR_BAR" 2m 1m 1
 t_data is-fill "$PHYR_BAR" 3m 64k 0
 t_data -p $((3136 << 10)) is-pattern "$PHYR_BAR" 3136k 960k 1
-t_data is-fill "$PHYR_BAR" 4m 1m 0xa5
 
 before=$(t_direct_bytes)
 t_is 12288 t_pread "$T_MNT/mixed" "$PHYR_BAR" 36k 12k 2052
