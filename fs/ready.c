@@ -95,9 +95,8 @@ static int hook_check(struct phyrfs *fs)
 	if (err)
 		return err;
 	if (!info.hooked) {
-		phyrfs_message("nothing will be direct: module phyr_dio is not loaded or "
-			       "its livepatch not in force; load it with 'modprobe "
-			       "phyr_dio'");
+		phyrfs_message("nothing will be direct: module phyr_dio is not loaded; "
+			       "load it with 'modprobe phyr_dio'");
 		return -ENOPKG;
 	}
 	return 0;

@@ -36,6 +36,14 @@
 #define KSHIM_END_IO_ARGS	struct request *rq, blk_status_t status
 #endif
 
+/* Until 7.2: an ftrace user that shares a function was not told which. */
+#ifdef KSHIM_HAVE_OPS_FUNC_IP
+#define KSHIM_OPS_FUNC_ARGS	struct ftrace_ops *op, unsigned long ip, \
+				enum ftrace_ops_cmd cmd
+#else
+#define KSHIM_OPS_FUNC_ARGS	struct ftrace_ops *op, enum ftrace_ops_cmd cmd
+#endif
+
 /* Until 7.2: the size of a page-table leaf was not told; 4 KiB is always right. */
 static inline unsigned long kshim_pfnmap_bytes(const struct follow_pfnmap_args *args)
 {

@@ -287,7 +287,7 @@ static void dio_complete_async(struct kshim_dio *dio)
 	struct kiocb *iocb = dio->iocb;
 
 	iocb->ki_complete(iocb, dio_complete(dio));
-	module_put(THIS_MODULE);
+	kshim_user_put();
 }
 
 static void dio_work(struct work_struct *work)
@@ -577,15 +577,15 @@ static ssize_t dio_submit(struct kshim_dio *dio, const struct dio_args *args)
 
 	/*
 	 * With the submitter's reference goes the right to touch an asynchronous dio:
-	 * its completion may have freed it. Before that, the module gets a reference
-	 * that the completion drops.
+	 * its completion may have freed it. Before that, the module gets a user for it,
+	 * whom the completion takes away.
 	 */
 	dio->wait = wait;
 	if (!wait)
-		__module_get(THIS_MODULE);
+		kshim_user_get();
 	if (atomic_dec_and_test(&dio->io.refs)) {
 		if (!wait)
-			module_put(THIS_MODULE);
+			kshim_user_put();
 		return dio_complete(dio);
 	}
 	if (!wait)
@@ -674,12 +674,12 @@ static struct kshim_dio *dio_new(const struct dio_args *args, struct kshim_mount
 }
 
 /*
- * One I/O in scope. Takes over the reference to @mount. @saved is the iterator before
- * anything was tried; @tried: the original way has been, and gave -EFAULT.
+ * One I/O in scope. Takes over the reference to @mount. @tried: the original way has
+ * been, and gave -EFAULT.
  */
-static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount,
-		      const struct iov_iter *saved, bool tried)
+static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount, bool tried)
 {
+	size_t count = iov_iter_count(args->iter);
 	bool read = iov_iter_rw(args->iter) == READ;
 	enum phyr_reason reason = PHYR_DIRECT;
 	struct kshim_dio *dio;
@@ -692,18 +692,18 @@ static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount,
 	}
 	ret = -ENOENT;
 	if (!tried) {
-		ret = buf_look(&dio->buf, saved, read, range_known, &reason);
+		ret = buf_look(&dio->buf, args->iter, read, range_known, &reason);
 		if (ret) {
 			ret = dio_original(args);
 			if (ret != -EFAULT)
 				goto free_dio;
-			*args->iter = *saved;
+			iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
 			tried = true;
 		}
 	}
 	if (ret) {
 		reason = PHYR_DIRECT;
-		ret = buf_look(&dio->buf, saved, read, range_learn, &reason);
+		ret = buf_look(&dio->buf, args->iter, read, range_learn, &reason);
 		if (ret)
 			goto refuse;
 	}
@@ -718,7 +718,7 @@ static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount,
 refuse:
 	/* neither a host buffer with a bad address nor a hole in the file is of note */
 	if (reason != PHYR_DIRECT && ret < 0)
-		kshim_count(dio->io.stats, !read, reason, iov_iter_count(saved));
+		kshim_count(dio->io.stats, !read, reason, count);
 	ret = ret == -ENXIO ? -EFAULT : ret;
 	goto free_dio;
 
@@ -735,42 +735,68 @@ ssize_t phyr_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 		    unsigned int dio_flags, void *private, size_t done_before)
 {
 	struct dio_args args = { iocb, iter, ops, dops, dio_flags, private, done_before };
-	struct iov_iter saved = *iter;
 
 	if (!iov_iter_count(iter) || !user_backed_iter(iter) || !current->mm)
 		return dio_original(&args);
-	return dio_rw(&args, kshim_mount_find(iocb->ki_filp), &saved, false);
+	return dio_rw(&args, kshim_mount_find(iocb->ki_filp), false);
 }
 EXPORT_SYMBOL_GPL(phyr_dio_rw);
 
+/* The same for registered mounts only. @count: what the iterator held at first. */
+static noinline ssize_t dio_rw_scoped(const struct dio_args *args, size_t count,
+				      bool tried)
+{
+	struct kshim_mount *mount = NULL;
+
+	if (count && user_backed_iter(args->iter) && current->mm)
+		mount = kshim_mount_find(args->iocb->ki_filp);
+	if (!mount)
+		return tried ? -EFAULT : dio_original(args);
+	iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
+	return dio_rw(args, mount, tried);
+}
+
 /*
- * The way of every direct I/O of the machine: as few instructions as can be for those
- * of processes that never used device memory.
+ * A file that FUSE passes through, but perhaps not to a registered mount. As few
+ * instructions as can be for processes that never used device memory.
  */
+__no_stack_protector
 ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 			  const struct iomap_ops *ops, const struct iomap_dio_ops *dops,
 			  unsigned int dio_flags, void *private, size_t done_before)
 {
 	struct dio_args args = { iocb, iter, ops, dops, dio_flags, private, done_before };
-	struct iov_iter saved = *iter;
-	struct kshim_mount *mount;
-	bool known = kshim_regions_of(current->mm);
-	ssize_t ret;
+	size_t count = iov_iter_count(iter);
+	struct iomap_dio *dio;
+	ssize_t ret = 0;
 
-	if (!known) {
-		ret = dio_original(&args);
-		if (likely(ret != -EFAULT))
-			return ret;
+	/* once in memory the parameters need no registers to live in during the call */
+	barrier_data(&args);
+	kshim_user_get();
+	if (unlikely(kshim_regions_maybe(current->mm))) {
+		ret = dio_rw_scoped(&args, count, false);
+		goto out;
 	}
-	mount = kshim_mount_find(iocb->ki_filp);
-	if (!mount || !user_backed_iter(&saved) || !current->mm) {
-		kshim_mount_put(mount);
-		return known ? dio_original(&args) : -EFAULT;
-	}
-	*iter = saved;
-	return dio_rw(&args, mount, &saved, !known);
+	dio = __iomap_dio_rw(iocb, iter, ops, dops, dio_flags, private, done_before);
+	if (!IS_ERR_OR_NULL(dio))
+		ret = iomap_dio_complete(dio);
+	else if (dio)
+		ret = PTR_ERR(dio);
+	if (unlikely(ret == -EFAULT))
+		ret = dio_rw_scoped(&args, count, true);
+out:
+	kshim_user_put();
+	return ret;
 }
 EXPORT_SYMBOL_GPL(kshim_hook_dio_rw);
+
+ssize_t kshim_hook_read_simple(struct kiocb *iocb, struct iov_iter *iter,
+			       struct iomap_iter *iomi)
+{
+	inode_dio_end(iomi->inode);
+	return -ENOTBLK;
+}
+EXPORT_SYMBOL_GPL(kshim_hook_read_simple);
 
 int kshim_dio_init(void)
 {

@@ -1,70 +1,131 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * phyr_dio.ko: the livepatch that leads iomap_dio_rw() to phyr.ko. To take it out,
- * write 0 to /sys/kernel/livepatch/phyr_dio/enabled, wait until that directory is
- * gone, and remove the module.
+ * phyr_dio.ko: leads iomap_dio_rw() to phyr.ko for files that FUSE passes through.
+ *
+ * All direct I/O of the machine passes here, so what it costs counts. A direct
+ * ftrace call enters a trampoline in place of the function's entry hook:
+ *
+ *	ext4, xfs --call--> iomap_dio_rw --call--> trampoline --ret--> iomap_dio_rw
+ *	                                               |
+ *	                       a passed-through file   '--ret--> kshim_hook_dio_rw
+ *
+ * It clobbers nothing but %rax, and on the stack it leaves either its own return
+ * address, into the function, or in that place the replacement, which then returns to
+ * the function's caller. A livepatch of the same function is what the first case
+ * returns to, so both work together.
+ *
+ * Removal: unregister_ftrace_direct() ends new calls and waits for tasks that are in
+ * the trampoline, which does not sleep. The replacement is in phyr.ko, which counts
+ * who is inside.
  */
-#include <linux/livepatch.h>
+#include <linux/fs.h>
+#include <linux/ftrace.h>
 #include <linux/module.h>
+#include <asm/asm-offsets.h>
+#include <asm/ibt.h>
+#include <asm/nospec-branch.h>
 
 #include "hook.h"
 
-static void hook_in_force(struct klp_object *obj)
+bool hook_wants(const struct kiocb *iocb);
+
+/* Called by the trampolines, whose registers are a function's arguments. */
+__attribute__((no_caller_saved_registers)) __used notrace
+bool hook_wants(const struct kiocb *iocb)
 {
-	kshim_hook_set(true);
+	return iocb->ki_filp->f_mode & FMODE_BACKING;
 }
 
-static void hook_ending(struct klp_object *obj)
+#define HOOK_TRAMPOLINE(name, replacement)				\
+	void name(void);						\
+	asm("	.pushsection .text, \"ax\", @progbits\n"		\
+	    "	.type " #name ", @function\n"				\
+	    #name ":\n"							\
+		ASM_ENDBR						\
+		CALL_DEPTH_ACCOUNT					\
+	    "	call hook_wants\n"					\
+	    "	testb %al, %al\n"					\
+	    "	jz 1f\n"						\
+	    "	movq $" #replacement ", (%rsp)\n"			\
+	    "1:\n"							\
+		ASM_RET							\
+	    "	.size " #name ", . - " #name "\n"			\
+	    "	.popsection\n")
+
+HOOK_TRAMPOLINE(hook_dio_rw, kshim_hook_dio_rw);
+
+/* Sharing a function with a livepatch needs nothing, see above. */
+static int hook_share(KSHIM_OPS_FUNC_ARGS)
 {
-	kshim_hook_set(false);
+	return 0;
 }
 
-#ifdef KSHIM_HAVE_READ_SIMPLE
-/*
- * 7.3's short way for reads of up to one block pins pages, and its body cannot be
- * called from here: send every such read the general way, which passes phyr.
- */
-static ssize_t hook_read_simple(struct kiocb *iocb, struct iov_iter *iter,
-				struct iomap_iter *iomi)
-{
-	inode_dio_end(iomi->inode);
-	return -ENOTBLK;
-}
-#endif
-
-static struct klp_func funcs[] = {
-	{ .old_name = "iomap_dio_rw", .new_func = kshim_hook_dio_rw },
-#ifdef KSHIM_HAVE_READ_SIMPLE
-	{ .old_name = "__iomap_dio_read_simple", .new_func = hook_read_simple },
-#endif
-	{ }
+struct hook {
+	struct ftrace_ops ops;
+	void *function;
+	void (*trampoline)(void);
 };
 
-static struct klp_object objs[] = {
-	{
-		.funcs = funcs,
-		.callbacks = {
-			.post_patch = hook_in_force,
-			.pre_unpatch = hook_ending,
-		},
-	},
-	{ }
+#ifdef KSHIM_HAVE_READ_SIMPLE
+HOOK_TRAMPOLINE(hook_read_simple, kshim_hook_read_simple);
+#endif
+
+static struct hook hooks[] = {
+	{ { .ops_func = hook_share }, iomap_dio_rw, hook_dio_rw },
+#ifdef KSHIM_HAVE_READ_SIMPLE
+	{ { .ops_func = hook_share }, __iomap_dio_read_simple, hook_read_simple },
+#endif
 };
 
-static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs };
+static int hook_add(struct hook *hook)
+{
+	int ret;
+
+	ret = ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->function, 0, 0);
+	if (ret)
+		return ret;
+	ret = register_ftrace_direct(&hook->ops, (unsigned long)hook->trampoline);
+	if (ret)
+		ftrace_free_filter(&hook->ops);
+	return ret;
+}
+
+static void hook_remove(struct hook *hook)
+{
+	unregister_ftrace_direct(&hook->ops, (unsigned long)hook->trampoline, true);
+}
 
 static int __init phyr_dio_init(void)
 {
-	return klp_enable_patch(&patch);
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		ret = hook_add(&hooks[i]);
+		if (ret)
+			goto remove;
+	}
+	kshim_hook_set(true);
+	return 0;
+
+remove:
+	pr_err("phyr_dio: cannot hook %ps: %pe; is another tracer attached to it?\n",
+	       hooks[i].function, ERR_PTR(ret));
+	while (i)
+		hook_remove(&hooks[--i]);
+	return ret;
 }
 
-/* The kernel lets it go only when no task runs the patched function any more. */
 static void __exit phyr_dio_exit(void)
 {
+	unsigned int i;
+
+	kshim_hook_set(false);
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		hook_remove(&hooks[i]);
 }
 
 module_init(phyr_dio_init);
 module_exit(phyr_dio_exit);
 MODULE_LICENSE("GPL");
-MODULE_INFO(livepatch, "Y");
-MODULE_DESCRIPTION("Livepatch: direct I/O of filesystems reaches phyr");
+MODULE_DESCRIPTION("Leads the direct I/O of phyrfs mounts to phyr");

@@ -34,6 +34,7 @@
 #include <linux/blkdev.h>
 #include <linux/dmapool.h>
 #include <linux/fs.h>
+#include <linux/hash.h>
 #include <linux/iomap.h>
 #include <linux/mmu_notifier.h>
 #include <linux/pci.h>
@@ -65,7 +66,7 @@ struct kshim_stats {
 int kshim_stats_init(struct kshim_stats *stats);
 void kshim_stats_free(struct kshim_stats *stats);
 void kshim_stats_sum(const struct kshim_stats *stats, struct kshim_counters *sum);
-/* Add what @from counted to one CPU's share of @to. */
+/* Add what @from counted to @to. */
 void kshim_stats_fold(struct kshim_stats *to, const struct kshim_stats *from);
 
 /* Any context. */
@@ -170,6 +171,9 @@ struct kshim_map {
 	struct kshim_extent extent[] __counted_by(nr);	/* sorted, disjoint */
 };
 
+#define KSHIM_REGION_BITS	8
+#define KSHIM_REGION_BUCKETS	(1 << KSHIM_REGION_BITS)
+
 /*
  * The page-less memory of one VMA. Lives in the hash from its first use until its
  * page tables change in any way; a dead region never comes back, the next I/O makes
@@ -189,8 +193,19 @@ struct kshim_region {
 	struct work_struct reap;	/* first ends mni, later frees */
 };
 
-/* Is there a region of this address space? A hint, for the shortest way out. */
-bool kshim_regions_of(const struct mm_struct *mm);
+extern struct hlist_head kshim_regions[KSHIM_REGION_BUCKETS];
+
+static inline struct hlist_head *kshim_region_bucket(const struct mm_struct *mm)
+{
+	return &kshim_regions[hash_ptr(mm, KSHIM_REGION_BITS)];
+}
+
+/* May there be regions of this address space? Often a yes is wrong, but never a no. */
+static inline bool kshim_regions_maybe(const struct mm_struct *mm)
+{
+	return !hlist_empty(kshim_region_bucket(mm));
+}
+
 /* The region of current->mm at @uaddr if there is one, with a reference. */
 struct kshim_region *kshim_region_find(unsigned long uaddr);
 /*
@@ -340,7 +355,23 @@ extern struct workqueue_struct *kshim_wq;
 extern struct kshim_stats kshim_stats_rest;
 extern bool kshim_trust_all_bridges;
 
-/* Is the livepatch in force? */
+/* Is phyr_dio in force? */
 bool kshim_hooked(void);
+
+/*
+ * Who is inside: calls from the hook, and asynchronous I/O under way. Removal of the
+ * module waits for them. Any context.
+ */
+DECLARE_PER_CPU(long, kshim_users);
+
+static inline void kshim_user_get(void)
+{
+	this_cpu_inc(kshim_users);
+}
+
+static inline void kshim_user_put(void)
+{
+	this_cpu_dec(kshim_users);
+}
 
 #endif /* _KSHIM_H */

@@ -2,7 +2,9 @@
 /*
  * phyr.ko: brings the parts up and down, and tells them when a PCI device goes away.
  */
+#include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/workqueue.h>
 
 #include "kshim.h"
@@ -98,13 +100,36 @@ free_stats:
 	return ret;
 }
 
+DEFINE_PER_CPU(long, kshim_users);
+
+/* Nobody comes in any more, so the sum only falls. */
+static long users_left(void)
+{
+	long users = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		users += READ_ONCE(per_cpu(kshim_users, cpu));
+	return users;
+}
+
 /*
- * No open file, no user of the symbols and no asynchronous I/O is left: each of them
- * held the module. The last of them may still be on its way out of an interrupt.
+ * No open file and no user of the symbols is left, for they held the module. Calls
+ * from the hook and asynchronous I/O are waited for; the last of them may still be on
+ * its way out, in a task that was preempted there or in an interrupt.
  */
+static void users_wait(void)
+{
+	synchronize_rcu_tasks();
+	while (users_left())
+		msleep(20);
+	synchronize_rcu_tasks();
+	synchronize_rcu();
+}
+
 static void __exit phyr_exit(void)
 {
-	synchronize_rcu();
+	users_wait();
 	kshim_dev_exit();
 	bus_unregister_notifier(&pci_bus_type, &pci_notifier);
 	kshim_dio_exit();

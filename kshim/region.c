@@ -26,28 +26,9 @@
 #define REGION_RUNS_MAX		(2 * REGION_WINDOW_BYTES / PAGE_SIZE)
 
 static DEFINE_SPINLOCK(regions_lock);
-static DEFINE_HASHTABLE(regions, 8);	/* by mm; changed under regions_lock, read by RCU */
+/* By mm; changed under regions_lock, read by RCU. */
+struct hlist_head kshim_regions[KSHIM_REGION_BUCKETS];
 static atomic64_t regions_revoked;
-
-static struct hlist_head *region_bucket(const struct mm_struct *mm)
-{
-	return &regions[hash_min((unsigned long)mm, HASH_BITS(regions))];
-}
-
-bool kshim_regions_of(const struct mm_struct *mm)
-{
-	const struct kshim_region *region;
-	bool found = false;
-
-	rcu_read_lock();
-	hlist_for_each_entry_rcu(region, region_bucket(mm), node)
-		if (region->mm == mm) {
-			found = true;
-			break;
-		}
-	rcu_read_unlock();
-	return found;
-}
 
 struct kshim_region *kshim_region_find(unsigned long uaddr)
 {
@@ -55,7 +36,7 @@ struct kshim_region *kshim_region_find(unsigned long uaddr)
 	struct kshim_region *region;
 
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(region, region_bucket(mm), node)
+	hlist_for_each_entry_rcu(region, kshim_region_bucket(mm), node)
 		if (region->mm == mm && uaddr >= region->start && uaddr < region->end &&
 		    refcount_inc_not_zero(&region->refs))
 			goto out;
@@ -179,7 +160,7 @@ void kshim_regions_revoke(const struct kshim_provider *provider)
 
 again:
 	rcu_read_lock();
-	hash_for_each_rcu(regions, bucket, region, node) {
+	hash_for_each_rcu(kshim_regions, bucket, region, node) {
 		map = rcu_dereference(region->map);
 		hit = !provider;
 		for (i = 0; !hit && map && i < map->nr; i++)
@@ -232,7 +213,7 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start
 	spin_lock(&region->lock);
 	spin_lock(&regions_lock);
 	if (!region->dead)
-		hlist_add_head_rcu(&region->node, region_bucket(mm));
+		hlist_add_head_rcu(&region->node, kshim_region_bucket(mm));
 	spin_unlock(&regions_lock);
 	spin_unlock(&region->lock);
 	return region;
@@ -588,7 +569,7 @@ int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t l
 
 int kshim_regions_init(void)
 {
-	hash_init(regions);
+	hash_init(kshim_regions);
 	return 0;
 }
 

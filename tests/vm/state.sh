@@ -8,8 +8,6 @@ export PHYR_DIR=/mnt/disk PHYR_MNT=/mnt/phyr PHYR_MODDIR=$LAB_MODULES PHYR_FS
 export T_LIB=/lab/tests/vm/lib.sh LAB_BAD_LOG LAB_MODULES LAB_KERNEL LAB_IOMMU LAB_ICOUNT
 export PATH=/lab/build/user/fs:/lab/build/user/tools:/lab/build/user/tests/vm:$PATH
 
-state_klp=/sys/kernel/livepatch/phyr_dio
-
 # Only builtins here: under emulation a program costs as much as fifty file reads.
 
 # nvme_named NAME - sets found to the block device of the disk with serial phyr-NAME
@@ -76,37 +74,16 @@ state_disk() {
 }
 
 state_load() {
-	local try
-
 	if [ ! -e /sys/module/phyr ]; then
 		insmod "$PHYR_MODDIR/phyr.ko" || return
 	fi
 	if [ ! -e /sys/module/phyr_dio ]; then
 		insmod "$PHYR_MODDIR/phyr_dio.ko" || return
 	fi
-	for try in {1..300}; do
-		state_patched && return
-		sleep 0.1
-	done
-	echo "the livepatch did not become active in 30 s" >&2
-	return 1
-}
-
-state_patched() {
-	[ "$(cat $state_klp/enabled $state_klp/transition 2>/dev/null)" = $'1\n0' ]
 }
 
 state_unload() {
-	local try
-
-	if [ -e /sys/module/phyr_dio ]; then
-		[ ! -e $state_klp/enabled ] || echo 0 >$state_klp/enabled || return
-		for try in {1..300}; do
-			[ -e $state_klp ] || break
-			sleep 0.1
-		done
-		rmmod phyr_dio || return
-	fi
+	[ ! -e /sys/module/phyr_dio ] || rmmod phyr_dio || return
 	[ ! -e /sys/module/phyr ] || rmmod phyr
 }
 

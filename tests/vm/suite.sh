@@ -110,7 +110,7 @@ suite_ready() {
 suite_state_holds() {
 	local disk type options rest
 
-	state_patched && [ -c /dev/phyr ] || return
+	[ -e /sys/module/phyr_dio ] && [ -c /dev/phyr ] || return
 	[ -e "$PHYR_BAR" ] && [ -e "$PHYR_BAR2" ] || return
 	read -r disk _ type options rest < <(grep " $PHYR_DIR " /proc/mounts)
 	[ "$disk $type ${options%%,*}" = "$PHYR_DISK $PHYR_FS rw" ] || return

@@ -54,7 +54,7 @@ struct phyr_count {
 struct phyr_query {
 	__u32 abi_version;		/* PHYR_ABI_VERSION of the module */
 	__u32 nr_reasons;		/* PHYR_NR_REASONS of the module */
-	__u32 hooked;			/* 1: phyr_dio is loaded and its livepatch in force */
+	__u32 hooked;			/* 1: phyr_dio is loaded and leads I/O here */
 	__u32 nr_mounts;		/* registered mounts */
 	__u64 reserved[6];
 };

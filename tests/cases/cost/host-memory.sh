@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: vanilla O_DIRECT reads into host memory cost at most 0.5 % more with the modules loaded
-# red: take a lock or walk a list in the livepatched function before asking whether it is ours
+# red: take a lock or walk a list in the hook before asking whether it is ours
 # icount: yes
 # fs: any
 # time: 300
