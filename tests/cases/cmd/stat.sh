@@ -13,7 +13,7 @@ t_load
 t_is_direct 1048576 t_pread "$T_MNT/f" "$PHYR_BAR" 0 1m
 t_is 65536 t_call read "$T_MNT/f" 0 host:0:64k
 [ "$(t_direct_bytes)" = $((1 << 20)) ] || t_fail "other than what went direct was counted"
-t_is_refused not-device-memory t_call write "$T_MNT/f" 0 vvar:0:4096
+t_is_refused not-device-memory t_call write "$T_MNT/f" 0 /dev/mem:0x1000:4096
 phyr stat >text
 cat text
 grep -qi direct text || t_fail "no direct bytes in the text"
