@@ -8,8 +8,10 @@
 #define _KSHIM_COMPAT_H
 
 #include <linux/blk-mq.h>
+#include <linux/blkdev.h>
 #include <linux/iomap.h>
 #include <linux/mm.h>
+#include <linux/uio.h>
 
 /* Until 6.15: flags of mappings and of direct I/O that did not exist. */
 #ifndef IOMAP_F_ANON_WRITE
@@ -51,6 +53,21 @@ static inline unsigned long kshim_pfnmap_bytes(const struct follow_pfnmap_args *
 	return ~args->addr_mask + 1;
 #else
 	return PAGE_SIZE;
+#endif
+}
+
+/*
+ * Does vanilla accept this buffer? Until 6.18 each of its ranges had to hold whole
+ * blocks; since then only all of it has to.
+ */
+static inline bool kshim_iter_is_aligned(struct block_device *bdev, loff_t pos,
+					 const struct iov_iter *iter)
+{
+#ifdef KSHIM_HAVE_ITER_PIECES
+	return !((pos | iov_iter_count(iter)) & (bdev_logical_block_size(bdev) - 1)) &&
+	       !(iov_iter_alignment(iter) & bdev_dma_alignment(bdev));
+#else
+	return bdev_iter_is_aligned(bdev, (struct iov_iter *)iter);
 #endif
 }
 

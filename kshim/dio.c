@@ -373,7 +373,7 @@ static ssize_t dio_queue(struct kshim_dio *dio, const struct iomap *iomap, loff_
 	return done ?: ret;
 }
 
-/* Every piece of the range has to begin where a PRP can and end at a block's end. */
+/* What vanilla refuses too: dio_allow() has seen to the rest. */
 static int dio_check_aligned(const struct kshim_dio *dio, struct block_device *bdev,
 			     loff_t pos, size_t len)
 {
@@ -634,17 +634,20 @@ static enum phyr_reason dio_allow(struct kshim_dio *dio, const struct dio_args *
 	dio->disk = kshim_disk_enter(bdev, &reason);
 	if (!dio->disk)
 		return reason;
-	for (i = 0; i < dio->buf.nr; i++) {
+	reason = PHYR_DIRECT;
+	for (i = 0; reason == PHYR_DIRECT && i < dio->buf.nr; i++) {
 		const struct dio_piece *piece = &dio->buf.piece[i];
 
 		reason = kshim_region_reach(piece->region, piece->uaddr, piece->len,
 					    dio->disk->nvme);
-		if (reason != PHYR_DIRECT) {
-			kshim_disk_exit(dio->disk);
-			return reason;
-		}
+		/* what vanilla accepts may still be more than a PRP can say */
+		if (piece->len & (bdev_logical_block_size(bdev) - 1) &&
+		    kshim_iter_is_aligned(bdev, args->iocb->ki_pos, args->iter))
+			reason = PHYR_ALIGNMENT;
 	}
-	return PHYR_DIRECT;
+	if (reason != PHYR_DIRECT)
+		kshim_disk_exit(dio->disk);
+	return reason;
 }
 
 static struct kshim_dio *dio_new(const struct dio_args *args, struct kshim_mount *mount)

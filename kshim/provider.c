@@ -55,11 +55,53 @@ static struct kshim_provider *provider_new(struct pci_dev *pdev, int bar)
 	return provider;
 }
 
+/* After nothing in flight can use it any more. */
+static void pair_unmap(struct kshim_provider *provider, struct kshim_pair *pair)
+{
+	if (pair->route.form == KSHIM_ADDR_MAPPED && pair->reason == PHYR_DIRECT)
+		dma_unmap_resource(&pair->nvme->pdev->dev, pair->dma, provider->len,
+				   DMA_BIDIRECTIONAL, 0);
+	kfree_rcu(pair, rcu);
+}
+
+/*
+ * First no command finds an address any more, then those in flight are waited for,
+ * then the addresses may go. A region that is only now learning about this provider
+ * finds no pair, and a dead provider gets no new ones.
+ */
+static void provider_remove(struct kshim_provider *provider)
+{
+	struct kshim_pair *pair, *next;
+	LIST_HEAD(pairs);
+
+	lockdep_assert_held(&kshim_devices);
+	provider->dead = true;
+	list_del(&provider->list);
+	list_splice_init_rcu(&provider->pairs, &pairs, synchronize_rcu);
+	kshim_regions_revoke(provider);
+	list_for_each_entry_safe(pair, next, &pairs, list)
+		pair_unmap(provider, pair);
+	kshim_provider_put(provider);
+}
+
+/* A driver may resize or move a BAR; its old place may be another device's now. */
+static void providers_forget_moved(void)
+{
+	struct kshim_provider *provider, *next;
+
+	lockdep_assert_held(&kshim_devices);
+	list_for_each_entry_safe(provider, next, &providers, list)
+		if (provider->start != pci_resource_start(provider->pdev, provider->bar) ||
+		    provider->len != pci_resource_len(provider->pdev, provider->bar))
+			provider_remove(provider);
+}
+
 static struct kshim_provider *provider_find(struct pci_dev *pdev, int bar)
 {
 	struct kshim_provider *provider;
 
 	lockdep_assert_held(&kshim_devices);
+	providers_forget_moved();
 	list_for_each_entry(provider, &providers, list)
 		if (provider->pdev == pdev && provider->bar == bar)
 			return provider;
@@ -72,6 +114,7 @@ static struct kshim_provider *provider_search(phys_addr_t addr, size_t len)
 	struct pci_dev *pdev = NULL;
 	int bar;
 
+	providers_forget_moved();
 	list_for_each_entry(provider, &providers, list)
 		if (kshim_bar_contains(provider->start, provider->len, addr, len))
 			return provider;
@@ -211,15 +254,6 @@ static enum phyr_reason pair_map(struct kshim_provider *provider, struct kshim_p
 	}
 }
 
-static void pair_free(struct kshim_provider *provider, struct kshim_pair *pair)
-{
-	list_del_rcu(&pair->list);
-	if (pair->route.form == KSHIM_ADDR_MAPPED && pair->reason == PHYR_DIRECT)
-		dma_unmap_resource(&pair->nvme->pdev->dev, pair->dma, provider->len,
-				   DMA_BIDIRECTIONAL, 0);
-	kfree_rcu(pair, rcu);
-}
-
 static enum phyr_reason pair_new(struct kshim_provider *provider, struct kshim_nvme *nvme)
 {
 	struct kshim_pair *pair;
@@ -265,23 +299,10 @@ void kshim_pairs_drop(struct kshim_nvme *nvme)
 	lockdep_assert_held(&kshim_devices);
 	list_for_each_entry(provider, &providers, list)
 		list_for_each_entry_safe(pair, next, &provider->pairs, list)
-			if (pair->nvme == nvme)
-				pair_free(provider, pair);
-}
-
-/* No region uses the memory when the last pair is unmapped: they are dead by then,
- * and a dead provider gets no new ones. */
-static void provider_remove(struct kshim_provider *provider)
-{
-	struct kshim_pair *pair, *next;
-
-	lockdep_assert_held(&kshim_devices);
-	provider->dead = true;
-	kshim_regions_revoke(provider);
-	list_for_each_entry_safe(pair, next, &provider->pairs, list)
-		pair_free(provider, pair);
-	list_del(&provider->list);
-	kshim_provider_put(provider);
+			if (pair->nvme == nvme) {
+				list_del_rcu(&pair->list);
+				pair_unmap(provider, pair);
+			}
 }
 
 void kshim_providers_remove(struct pci_dev *pdev)

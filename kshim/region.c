@@ -38,7 +38,7 @@ struct kshim_region *kshim_region_find(unsigned long uaddr)
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(region, kshim_region_bucket(mm), node)
 		if (region->mm == mm && uaddr >= region->start && uaddr < region->end &&
-		    refcount_inc_not_zero(&region->refs))
+		    !READ_ONCE(region->dead) && refcount_inc_not_zero(&region->refs))
 			goto out;
 	region = NULL;
 out:
@@ -75,15 +75,6 @@ void kshim_region_put(struct kshim_region *region)
 	}
 }
 
-/* The second half of dying, where it may wait for the notifier that began it. */
-static void region_reap(struct work_struct *work)
-{
-	struct kshim_region *region = container_of(work, struct kshim_region, reap);
-
-	mmu_interval_notifier_remove(&region->mni);
-	kshim_region_put(region);
-}
-
 /* Writes that the disk posted may still be on their way when its completion is here;
  * they have to arrive before the memory is somebody else's. */
 static void region_flush(struct kshim_region *region)
@@ -101,26 +92,40 @@ static void region_flush(struct kshim_region *region)
 	}
 }
 
-/* True when this call killed it: the caller then queues the reaping. */
-static bool region_mark_dead(struct kshim_region *region)
-{
-	lockdep_assert_held(&region->lock);
-	if (region->dead)
-		return false;
-	WRITE_ONCE(region->dead, true);
-	spin_lock(&regions_lock);
-	hash_del_rcu(&region->node);
-	spin_unlock(&regions_lock);
-	atomic64_inc(&regions_revoked);
-	return true;
-}
-
 static void region_drain(struct kshim_region *region)
 {
 	/* pairs with kshim_region_enter() */
 	smp_mb();
 	wait_var_event(&region->in_flight, !atomic_read(&region->in_flight));
 	region_flush(region);
+}
+
+/* The second half of dying, where it may wait for the notifier that began it. */
+static void region_reap(struct work_struct *work)
+{
+	struct kshim_region *region = container_of(work, struct kshim_region, reap);
+
+	/* what a notifier that could not wait has left */
+	region_drain(region);
+	spin_lock(&regions_lock);
+	hash_del_rcu(&region->node);
+	spin_unlock(&regions_lock);
+	mmu_interval_notifier_remove(&region->mni);
+	kshim_region_put(region);
+}
+
+/*
+ * True when this call killed it: the caller then queues the reaping. It stays in the
+ * hash until nothing is in flight, where kshim_regions_revoke() finds it.
+ */
+static bool region_mark_dead(struct kshim_region *region)
+{
+	lockdep_assert_held(&region->lock);
+	if (region->dead)
+		return false;
+	WRITE_ONCE(region->dead, true);
+	atomic64_inc(&regions_revoked);
+	return true;
 }
 
 static bool region_invalidate(struct mmu_interval_notifier *mni,
@@ -150,35 +155,50 @@ static const struct mmu_interval_notifier_ops region_ops = {
 	.invalidate = region_invalidate,
 };
 
+/* Is it to be killed, or waited for? Under RCU. */
+static bool region_has(struct kshim_region *region, const struct kshim_provider *provider)
+{
+	const struct kshim_map *map = rcu_dereference(region->map);
+	unsigned int i;
+
+	if (READ_ONCE(region->dead) && !atomic_read(&region->in_flight))
+		return false;
+	for (i = 0; provider && map && i < map->nr; i++)
+		if (map->extent[i].provider == provider)
+			return true;
+	return !provider;
+}
+
+static struct kshim_region *region_next(const struct kshim_provider *provider)
+{
+	struct kshim_region *region;
+	unsigned int bucket;
+
+	rcu_read_lock();
+	hash_for_each_rcu(kshim_regions, bucket, region, node)
+		if (region_has(region, provider) && refcount_inc_not_zero(&region->refs))
+			goto out;
+	region = NULL;
+out:
+	rcu_read_unlock();
+	return region;
+}
+
 /* Kill every region, or those with memory of one provider, and wait for each. */
 void kshim_regions_revoke(const struct kshim_provider *provider)
 {
 	struct kshim_region *region;
-	struct kshim_map *map;
-	unsigned int i, bucket;
-	bool hit;
+	bool killed;
 
-again:
-	rcu_read_lock();
-	hash_for_each_rcu(kshim_regions, bucket, region, node) {
-		map = rcu_dereference(region->map);
-		hit = !provider;
-		for (i = 0; !hit && map && i < map->nr; i++)
-			hit = map->extent[i].provider == provider;
-		if (!hit || !refcount_inc_not_zero(&region->refs))
-			continue;
-		rcu_read_unlock();
-
+	while ((region = region_next(provider))) {
 		spin_lock(&region->lock);
-		hit = region_mark_dead(region);
+		killed = region_mark_dead(region);
 		spin_unlock(&region->lock);
 		region_drain(region);
-		if (hit)
+		if (killed)
 			queue_work(kshim_wq, &region->reap);
 		kshim_region_put(region);
-		goto again;
 	}
-	rcu_read_unlock();
 }
 
 u64 kshim_regions_revoked(void)
