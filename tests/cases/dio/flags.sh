@@ -34,4 +34,4 @@ t_like '65536|EAGAIN|EOPNOTSUPP' t_call -w nowait -c 1 read "$T_MNT/f" 0 "$bar:0
 t_like '65536|EAGAIN|EOPNOTSUPP' t_call -w nowait -f 2 write "$T_MNT/f" 0 "$bar:0:64k"
 t_like '65536|EAGAIN|EOPNOTSUPP' t_call -w nowait -f 2 write "$T_MNT/f" 8m "$bar:0:64k"
 t_like '65536|EAGAIN|EOPNOTSUPP' t_call -e uring -w nowait -f 2 write "$T_MNT/f" 16m "$bar:0:64k"
-t_like '65536|EOPNOTSUPP' t_call -w hipri -c 2 read "$T_MNT/f" 0 "$bar:0:64k"
+t_like '65536|EOPNOTSUPP' t_call -w hipri -c 1 read "$T_MNT/f" 64k "$bar:0:64k"
