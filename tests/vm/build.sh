@@ -96,6 +96,22 @@ build_modules() {
 	return $status
 }
 
+# build_snapshot VERSION DIR - copies what a guest runs, so that the next build and the
+# editor do not pull it from under a running guest
+build_snapshot() {
+	local modules=$BUILD/modules-$1/src/kshim dir
+
+	mkdir -p "$2/tests" "$2/build/user" "$2/build/modules"
+	cp -a "$LAB_TESTS/vm" "$LAB_TESTS/cases" "$2/tests/"
+	cp -a "$modules"/*.ko "$2/build/modules/" 2>/dev/null
+	for dir in lib fs tools tests/vm; do
+		[ -d "$BUILD/user/$dir" ] || continue
+		mkdir -p "$2/build/user/$dir"
+		find "$BUILD/user/$dir" -maxdepth 1 ! -type d ! -name '*.a' \
+			-exec cp -a -t "$2/build/user/$dir" {} +
+	done
+}
+
 build_sources() {
 	(cd "$LAB_TREE" && find kshim include -type f | LC_ALL=C sort)
 }

@@ -85,7 +85,7 @@ demo_step() {
 }
 
 demo_size() {
-	numfmt --to=iec-i --suffix=B "$1"
+	numfmt --to=iec-i --format='%f B' "$1" | sed -E 's/([0-9.]+)([A-Z]i)? /\1 \2/'
 }
 
 demo_row() {
@@ -102,9 +102,11 @@ demo_table() {
 
 	rule=$(printf '%84s' '' | tr ' ' -)
 	printf '\n  phyrfs on Linux %s, IOMMU %s\n' "$(demo_fact "$facts" kernel)" "$iommu"
-	printf '  %s of %s into a PCI BAR without struct pages, %s on NVMe\n\n' \
-		"$(demo_size "$demo_bytes")" "${OPT_FILE:-random bytes}" "$PHYR_LAB_FS"
-	demo_fact "$facts" list | grep -q . && sed -n 's/^list /  /p' <<<"$facts" && echo
+	printf '  %s of %s, from %s on %s\n' "$(demo_size "$demo_bytes")" \
+		"${OPT_FILE:-random bytes}" "$PHYR_LAB_FS" "$(demo_fact "$facts" disk)"
+	printf '  into BAR 2 of PCI device %s, which has no struct pages\n' \
+		"$(demo_fact "$facts" bar)"
+	printf '  Route: %s\n\n' "$(demo_fact "$facts" route)"
 	printf '  %-40s %-9s %9s %9s %12s\n  %s\n' '' result direct bounced throughput "$rule"
 	demo_row "$facts" pread/vanilla 'pread, without phyrfs'
 	demo_step "$facts" pread/phyrfs

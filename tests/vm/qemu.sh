@@ -61,7 +61,7 @@ vm_prepare() {
 	for port in out err verdict call.in call.out; do
 		mkfifo "$vm_dir/$port"
 	done
-	cp "$LAB_TESTS/vm/host.sh" "$vm_dir/host.sh"
+	build_snapshot "$vm_version" "$vm_dir"
 	printf '%q ' "${vm_job[@]}" >"$vm_dir/job/job"
 	if [ -n "$vm_source" ]; then
 		cp "$vm_source" "$vm_dir/job/source" || die "no room for a copy of the file"
@@ -69,7 +69,7 @@ vm_prepare() {
 	{
 		printf '%s=%q\n' PHYR_FS "$vm_fs" LAB_KERNEL "$vm_kernel" LAB_IOMMU "$vm_iommu" \
 			LAB_ICOUNT "$vm_icount" LAB_SETUP "$PHYR_LAB_SETUP" LAB_BAD_LOG "$VM_BAD_LOG" \
-			LAB_MODULES "/lab/build/modules-$vm_version/src/kshim" LAB_SHARE "$vm_share"
+			LAB_MODULES /lab/build/modules LAB_SHARE "$vm_share"
 		if [ -n "$vm_tty" ]; then
 			printf '%s=%q\n' LAB_SIZE "$(stty size)" LAB_TERM "${TERM:-linux}"
 		fi
@@ -87,6 +87,8 @@ vm_arguments() {
 	elif [ "$PHYR_LAB_ACCEL" = kvm ]; then
 		vm_args+=(-accel kvm -smp 2 -cpu host)
 	else
+		# Not thread=single: it leaves out the guest's memory barriers, and then the
+		# emulated NVMe loses doorbells to it now and then.
 		vm_args+=(-accel tcg,thread=multi -smp 2 -cpu max)
 	fi
 	cmdline="console=ttyS0 loglevel=5 panic=-1 oops=panic mitigations=off audit=0 apparmor=0"
@@ -115,8 +117,8 @@ vm_arguments() {
 	fi
 
 	vm_add_share root "$SYSROOT" on
-	vm_add_share tests "$LAB_TESTS" on
-	vm_add_share build "$BUILD" on
+	vm_add_share tests "$vm_dir/tests" on
+	vm_add_share build "$vm_dir/build" on
 	vm_add_share job "$vm_dir/job" on
 	[ -z "$vm_share" ] || vm_add_share share "$vm_share" off
 
@@ -230,7 +232,7 @@ vm_serve() {
 		reply=$(
 			export BAR_FILE=$vm_dir/bar BAR2_FILE=$vm_dir/bar2
 			export HOST_DIR=$vm_dir/host SOURCE_FILE=$vm_dir/job/source
-			eval "exec bash -u -o pipefail $vm_dir/host.sh $line" 2>&1 {in}<&- {out}>&-
+			eval "exec bash -u -o pipefail $vm_dir/tests/vm/host.sh $line" 2>&1 {in}<&- {out}>&-
 		)
 		status=$?
 		printf '%d %s\n' "$status" "$(printf '%s' "$reply" | base64 -w 0)" >&"$out"

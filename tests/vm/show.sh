@@ -18,7 +18,10 @@ demo_show() {
 
 	demo_note "loading phyr.ko and phyr_dio.ko, mounting phyrfs"
 	state_load && state_phyrfs || return
-	phyr list | sed 's/^/list /'
+	echo "disk $PHYR_DISK"
+	echo "bar $PHYR_BAR_PCI"
+	echo "route $(phyr list --json | jq -r ".routes[] |
+		select(.disk == \"$PHYR_DISK\" and .pci == \"$PHYR_BAR_PCI\") | .text")"
 
 	demo_note "the same program again, on phyrfs"
 	demo_pread phyrfs "$PHYR_MNT/$file" "$bytes"
