@@ -28,7 +28,7 @@ t_host() {
 	flock "$lock"
 	exec {port}<>/dev/virtio-ports/phyr.call
 	printf '%s\n' "$(printf '%q ' "$@")" >&"$port"
-	read -r -u "$port" reply
+	IFS= read -r -u "$port" reply
 	exec {port}>&- {lock}>&-
 	printf '%s' "${reply#* }" | base64 -d
 	[ "$reply" = "${reply% *} " ] || echo
