@@ -6,8 +6,11 @@
 
 t_data pattern "$T_DIR/f" 0 1m 1
 sync
+# phyrfs still knows files that were removed behind its back, and holds them.
+umount "$PHYR_MNT"
 mount -o remount,ro "$PHYR_DIR"
 trap 'mount -o remount,rw "$PHYR_DIR"' EXIT
+phyrfs "$PHYR_DIR" "$PHYR_MNT"
 
 t_is_direct 1048576 t_call -c 1 read "$T_MNT/f" 0 "$PHYR_BAR:0:1m"
 t_like '.*: Read-only file system' t_call -f 2 write "$T_DIR/f" 0 "$PHYR_BAR:0:4096"
