@@ -169,13 +169,12 @@ test_boot() {
 		if [[ $vm_result == *"Oops: int3"* ]] && [ -z "$test_again" ]; then
 			# QEMU before 8.1 may run code that another CPU is just changing
 			# (ftrace, static keys) in a mixture of old and new. Once is chance.
-			printf 'again %s: %s, a fault of old QEMUs\n' \
-				"$kernel/$iommu ${test_left[0]-}" "$vm_result"
 			test_again=yes
-			continue
-		fi
-		test_again=
-		if [ "$status" != 0 ] || [ -n "$vm_result" ]; then
+			before=$((before + 1))
+			printf 'again %s: %s, a fault of old QEMUs\n' \
+				"$kernel/$iommu/${test_left[0]-}" "$vm_result"
+		elif [ "$status" != 0 ] || [ -n "$vm_result" ]; then
+			test_again=
 			if [ ${#test_left[@]} -gt 0 ]; then
 				# The case that ran, or the first when the boot failed
 				test_end "${test_left[0]}" 1 0 "${vm_result:-the guest gave up}"
