@@ -23,7 +23,7 @@ both() {
 both "$bar:0:32k+$bar:128k:32k"
 both "$bar:128k:32k+$bar:0:32k"
 both "$bar:32260:508+$bar:64k:65028"
-both "$bar:0:4k+$bar:16k:4k+$bar:8k:56k"
+both "$bar:0:4k+$bar:128k:4k+$bar:8k:56k"
 both "$bar:0:32k+$bar2:0:32k"
 both "$bar2:8k:60k+$bar:0:4k"
 both "$bar:0:32k" "$bar2:0:32k"

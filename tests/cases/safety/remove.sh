@@ -21,7 +21,7 @@ for round in 1 2 3; do
 	t_host watch_start
 	t_host watch_check 3
 	for pid in $(jobs -p); do
-		kill -0 "$pid" 2>/dev/null || t_fail "the reader did not survive"
+		kill -0 "$pid" 2>/dev/null || t_fail "a reader did not survive: $(cat io.*)"
 		kill "$pid"
 		timeout 20 tail --pid="$pid" -f /dev/null || t_fail "a reader hangs"
 	done
