@@ -605,6 +605,15 @@ static ssize_t dio_original(const struct dio_args *args)
 	return IS_ERR_OR_NULL(dio) ? PTR_ERR_OR_ZERO(dio) : iomap_dio_complete(dio);
 }
 
+/*
+ * Did the original way end because of the buffer? Before 7.3 it forgets the -EFAULT of
+ * a write that had to zero the rest of a block, and gives 0.
+ */
+static bool dio_may_be_refused(const struct dio_args *args, size_t count, ssize_t ret)
+{
+	return ret == -EFAULT || (!ret && count && iov_iter_rw(args->iter) == WRITE);
+}
+
 /* What the filesystem wants done to its bios cannot be done without bios. */
 static bool dio_plain(const struct dio_args *args)
 {
@@ -678,7 +687,7 @@ static struct kshim_dio *dio_new(const struct dio_args *args, struct kshim_mount
 
 /*
  * One I/O in scope. Takes over the reference to @mount. @tried: the original way has
- * been, and gave -EFAULT.
+ * been, and refused the buffer.
  */
 static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount, bool tried)
 {
@@ -693,23 +702,20 @@ static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount, bo
 		kshim_mount_put(mount);
 		return -ENOMEM;
 	}
-	ret = -ENOENT;
-	if (!tried) {
-		ret = buf_look(&dio->buf, args->iter, read, range_known, &reason);
-		if (ret) {
+	if (tried || buf_look(&dio->buf, args->iter, read, range_known, &reason)) {
+		if (!tried) {
 			ret = dio_original(args);
-			if (ret != -EFAULT)
+			if (!dio_may_be_refused(args, count, ret))
 				goto free_dio;
 			iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
 			tried = true;
 		}
-	}
-	if (ret) {
 		reason = PHYR_DIRECT;
 		ret = buf_look(&dio->buf, args->iter, read, range_learn, &reason);
 		if (ret)
 			goto refuse;
 	}
+	ret = 0;
 	if (read && args->iocb->ki_pos >= dio->i_size)
 		goto free_buf;
 	reason = mount && mount->policy == PHYR_POLICY_OFF ? PHYR_POLICY :
@@ -745,16 +751,24 @@ ssize_t phyr_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 }
 EXPORT_SYMBOL_GPL(phyr_dio_rw);
 
-/* The same for registered mounts only. @count: what the iterator held at first. */
+/*
+ * The same for registered mounts only. @count: what the iterator held at first.
+ * @ret: what the original way gave, or -ENOENT before it was tried.
+ */
 static noinline ssize_t dio_rw_scoped(const struct dio_args *args, size_t count,
-				      bool tried)
+				      ssize_t ret)
 {
-	struct kshim_mount *mount = NULL;
+	bool tried = ret != -ENOENT;
+	struct kshim_mount *mount;
 
-	if (count && user_backed_iter(args->iter) && current->mm)
+	if (tried && !dio_may_be_refused(args, count, ret))
+		return ret;
+	if (!count || !user_backed_iter(args->iter) || !current->mm)
+		mount = NULL;
+	else
 		mount = kshim_mount_find(args->iocb->ki_filp);
 	if (!mount)
-		return tried ? -EFAULT : dio_original(args);
+		return tried ? ret : dio_original(args);
 	iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
 	return dio_rw(args, mount, tried);
 }
@@ -777,7 +791,7 @@ ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 	barrier_data(&args);
 	kshim_user_get();
 	if (unlikely(kshim_regions_maybe(current->mm))) {
-		ret = dio_rw_scoped(&args, count, false);
+		ret = dio_rw_scoped(&args, count, -ENOENT);
 		goto out;
 	}
 	dio = __iomap_dio_rw(iocb, iter, ops, dops, dio_flags, private, done_before);
@@ -785,8 +799,8 @@ ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 		ret = iomap_dio_complete(dio);
 	else if (dio)
 		ret = PTR_ERR(dio);
-	if (unlikely(ret == -EFAULT))
-		ret = dio_rw_scoped(&args, count, true);
+	if (unlikely(ret == -EFAULT || !ret))
+		ret = dio_rw_scoped(&args, count, ret);
 out:
 	kshim_user_put();
 	return ret;

@@ -319,7 +319,8 @@ static void cmd_free(struct kshim_cmd *cmd)
 
 /*
  * Interrupt context. The status argument alone does not do: completion in a batch
- * passes 0 for a command that failed.
+ * passes 0 for a command that failed. The driver's flag for cancelled commands is no
+ * help, it stays on one that a reset cancelled and the retry finished.
  */
 static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
 {
@@ -328,7 +329,7 @@ static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
 	struct kshim_io *io = cmd->io;
 
 	kshim_region_exit(cmd->region);
-	if (likely(!status && !nr->status && !(nr->flags & NVME_REQ_CANCELLED))) {
+	if (likely(!status && !nr->status)) {
 		this_cpu_add(io->stats->cpu->bytes[cmd->write][PHYR_DIRECT], cmd->bytes);
 	} else {
 		this_cpu_inc(io->stats->cpu->errors);

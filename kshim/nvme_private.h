@@ -9,8 +9,6 @@
 #include <linux/blk-mq.h>
 #include <linux/nvme.h>
 
-#define NVME_REQ_CANCELLED	(1 << 0)
-
 /* The first fields of what the driver keeps behind each request. */
 struct nvme_request_head {
 	struct nvme_command *cmd;

@@ -206,6 +206,41 @@ u64 kshim_regions_revoked(void)
 	return atomic64_read(&regions_revoked);
 }
 
+struct region_insert {
+	struct work_struct work;
+	struct kshim_region *region;
+	int ret;
+};
+
+static void region_insert_work(struct work_struct *work)
+{
+	struct region_insert *insert = container_of(work, struct region_insert, work);
+	struct kshim_region *region = insert->region;
+
+	insert->ret = mmu_interval_notifier_insert(&region->mni, region->mm, region->start,
+						   region->end - region->start,
+						   &region_ops);
+}
+
+/*
+ * The first notifier of an address space is refused to a task with a signal pending,
+ * which includes io_uring's wake-ups; a kernel thread has none. The caller is a user
+ * of the address space and waits, so it stays.
+ */
+static int region_insert(struct kshim_region *region)
+{
+	struct region_insert insert = { .region = region };
+
+	INIT_WORK_ONSTACK(&insert.work, region_insert_work);
+	region_insert_work(&insert.work);
+	if (insert.ret == -EINTR) {
+		queue_work(kshim_wq, &insert.work);
+		flush_work(&insert.work);
+	}
+	destroy_work_on_stack(&insert.work);
+	return insert.ret;
+}
+
 static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start,
 				       unsigned long end)
 {
@@ -222,8 +257,7 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start
 	spin_lock_init(&region->lock);
 	mutex_init(&region->fill);
 	INIT_WORK(&region->reap, region_reap);
-	ret = mmu_interval_notifier_insert(&region->mni, mm, start, end - start,
-					   &region_ops);
+	ret = region_insert(region);
 	if (ret) {
 		kfree(region);
 		return ERR_PTR(ret == -ENOMEM ? ret : -EFAULT);
