@@ -227,7 +227,7 @@ int main(int argc, char **argv)
 	t_engine_add(engine, &op);
 	t_engine_flush(engine);
 	t_engine_reap(engine, true);
-	if (check_seed >= 0 && !check(&op, check_seed))
+	if (check_seed >= 0 && op.ret >= 0 && !check(&op, check_seed))
 		return 1;
 	puts(t_result(op.ret, text));
 	return op.ret < 0;

@@ -10,9 +10,11 @@ t_data pattern "$T_DIR/f" 0 16m 1
 sync
 bar_dir=/sys/bus/pci/devices/$PHYR_BAR_PCI
 for round in 1 2 3; do
+	pids=()
 	for engine in uring libaio psync; do
 		t_io -e $engine -q 64 -b 4k:128k -n 16m -m "$PHYR_BAR" -x -k -t 60 "$T_MNT/f" \
 			>io.$engine 2>&1 &
+		pids+=($!)
 	done
 	sleep 2
 	echo 1 >"$bar_dir/remove"
@@ -20,8 +22,11 @@ for round in 1 2 3; do
 	t_host fill 0x5a 0 64m
 	t_host watch_start
 	t_host watch_check 3
-	for pid in $(jobs -p); do
-		kill -0 "$pid" 2>/dev/null || t_fail "a reader did not survive: $(cat io.*)"
+	for pid in "${pids[@]}"; do
+		kill -0 "$pid" 2>/dev/null || {
+			wait "$pid" && status=0 || status=$?
+			t_fail "round $round: a reader ended with status $status: $(tail -n 3 io.*)"
+		}
 		kill "$pid"
 		timeout 20 tail --pid="$pid" -f /dev/null || t_fail "a reader hangs"
 	done

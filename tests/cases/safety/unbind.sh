@@ -16,15 +16,17 @@ for round in 1 2; do
 	phyrfs "$mnt" "$phyr"
 	t_data pattern "$mnt/f" 0 16m 1
 	sync
+	pids=()
 	for engine in uring libaio psync; do
 		t_io -e $engine -q 64 -b 4k:128k -n 16m -m "$PHYR_BAR" -x -k -t 60 "$phyr/f" \
 			>io.$engine 2>&1 &
+		pids+=($!)
 	done
 	sleep 2
 	timeout 60 bash -c "echo $pci >/sys/bus/pci/drivers/nvme/unbind" || t_fail "unbind hangs"
 	t_host watch_start
 	t_host watch_check 2
-	for pid in $(jobs -p); do
+	for pid in "${pids[@]}"; do
 		kill "$pid" 2>/dev/null || true
 		timeout 20 tail --pid="$pid" -f /dev/null || t_fail "a reader hangs"
 	done

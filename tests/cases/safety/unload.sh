@@ -8,9 +8,11 @@
 t_data pattern "$T_DIR/f" 0 16m 1
 sync
 for round in 1 2 3; do
+	pids=()
 	for engine in uring libaio psync; do
 		t_io -e $engine -q 64 -b 4k:256k -n 16m -m "$PHYR_BAR" -x -k -t 60 "$T_MNT/f" \
 			>io.$engine 2>&1 &
+		pids+=($!)
 	done
 	sleep 1
 	! rmmod phyr 2>/dev/null || t_fail "phyr went while phyr_dio needs it"
@@ -24,7 +26,7 @@ for round in 1 2 3; do
 	# Back again, under the same readers.
 	insmod "$PHYR_MODDIR/phyr_dio.ko"
 	t_is 1048576 t_call -c 1 read "$T_MNT/f" 0 "$PHYR_BAR:128m:1m"
-	for pid in $(jobs -p); do
+	for pid in "${pids[@]}"; do
 		kill -0 "$pid" 2>/dev/null || t_fail "a reader ended: $(cat io.*)"
 		kill "$pid"
 		timeout 20 tail --pid="$pid" -f /dev/null || t_fail "a reader hangs"
