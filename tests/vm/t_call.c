@@ -13,6 +13,7 @@
  *
  * -f SEED fills the memory with the pattern of the file position, -c SEED compares it
  * after the call; what lies beyond the bytes read must then be as it was, or zero.
+ * -k FILE reads from another file into the memory first: from then on phyr knows it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@
 #define POISON 0xa5
 
 static const char usage[] =
-	"[-e ENGINE] [-o OPENFLAG,...] [-w RWFLAG,...] [-f SEED] [-c SEED]\n"
+	"[-e ENGINE] [-o OPENFLAG,...] [-w RWFLAG,...] [-f SEED] [-c SEED] [-k FILE]\n"
 	"       read|write FILE OFFSET BUFFER[+BUFFER...]...";
 
 struct flag {
@@ -163,17 +164,26 @@ static bool check(const struct t_op *op, uint32_t seed)
 	return true;
 }
 
+static void make_known(const struct t_op *op, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECT);
+
+	if (fd < 0 || preadv(fd, op->iov, op->nr_iov, 0) <= 0)
+		t_die("read %s", path);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	int flags = O_DIRECT, opt, with = 0;
 	int64_t fill_seed = -1, check_seed = -1;
-	const char *name = NULL;
+	const char *name = NULL, *known = NULL;
 	struct t_engine *engine;
 	struct t_op op = { 0 };
 	uint64_t done = 0;
 	char text[32];
 
-	while ((opt = getopt(argc, argv, "+e:o:w:f:c:")) != -1) {
+	while ((opt = getopt(argc, argv, "+e:o:w:f:c:k:")) != -1) {
 		switch (opt) {
 		case 'e':
 			name = optarg;
@@ -188,6 +198,9 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			fill_seed = t_number(optarg);
+			break;
+		case 'k':
+			known = optarg;
 			break;
 		case 'c':
 			check_seed = t_number(optarg);
@@ -208,10 +221,13 @@ int main(int argc, char **argv)
 	if (op.fd < 0)
 		t_die("open %s", argv[1]);
 
-	for (int i = 3; i < argc; i++) {
-		struct iovec *iov = &op.iov[op.nr_iov++];
+	for (int i = 3; i < argc; i++)
+		op.iov[op.nr_iov++] = map_buffer(argv[i]);
+	if (known)
+		make_known(&op, known);
+	for (int i = 0; i < op.nr_iov; i++) {
+		struct iovec *iov = &op.iov[i];
 
-		*iov = map_buffer(argv[i]);
 		if (fill_seed >= 0)
 			t_pattern_fill(iov->iov_base, iov->iov_len, op.pos + done,
 				       fill_seed);
