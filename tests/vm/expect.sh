@@ -52,3 +52,19 @@ t_is_refused() {
 	[ "$(t_refused_calls "$reason")" -gt "$before" ] ||
 		t_fail "$*: not counted as refused for $reason"
 }
+
+# t_over_old_data - moves T_DIR and T_MNT to a new filesystem on PHYR_DISK2, every block
+# of which still holds the bytes 0xee: data of old files that must not show up again
+t_over_old_data() {
+	local size=$((320 << 20))
+
+	T_DIR=$PWD/mnt T_MNT=$PWD/phyr
+	mkdir "$T_DIR" "$T_MNT"
+	t_data fill "$PHYR_DISK2" 0 $size 0xee
+	case $PHYR_FS in
+	ext4) mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=1 "$PHYR_DISK2" $((size >> 10))k ;;
+	xfs) mkfs.xfs -q -f -K -d size=$size "$PHYR_DISK2" ;;
+	esac
+	mount "$PHYR_DISK2" "$T_DIR"
+	phyrfs "$T_DIR" "$T_MNT"
+}

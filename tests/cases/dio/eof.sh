@@ -4,11 +4,7 @@
 # red: do not clamp the length to i_size, or map more of the buffer than is asked for
 . "$T_LIB"
 
-# What lies on the disk behind the file must never show up.
-t_data pattern "$T_DIR/old" 0 32m 9
-sync
-rm "$T_DIR/old"
-sync
+t_over_old_data
 t_data pattern "$T_DIR/f" 0 10000 1
 sync
 

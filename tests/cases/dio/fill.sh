@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: writes that extend, fill holes, convert unwritten extents and overwrite
 # red: skip dops->end_io, so that extents stay unwritten and sizes stay old
+# time: 90
 . "$T_LIB"
 
 check() {
@@ -12,10 +13,7 @@ check() {
 	t_data "is-$1" "$T_DIR/f" "$2" "$3" "$4"
 }
 
-t_data pattern "$T_DIR/old" 0 64m 9
-sync
-rm "$T_DIR/old"
-sync
+t_over_old_data
 
 # Extend from nothing, at the end, and beyond the end.
 : >"$T_DIR/f"

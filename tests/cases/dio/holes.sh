@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: holes and unwritten extents read as zeros, also in the middle of data
 # red: treat IOMAP_UNWRITTEN as mapped when reading
+# time: 90
 . "$T_LIB"
 
-# Old data on the disk, where unwritten extents will lie.
-t_data pattern "$T_DIR/old" 0 64m 9
-sync
-rm "$T_DIR/old"
-sync
+t_over_old_data
 truncate -s 8m "$T_DIR/hole"
 fallocate -l 8m "$T_DIR/unwritten"
 for f in hole unwritten; do

@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: sectors written into new blocks leave zeros, never old disk contents, beside them
 # red: leave out the zeroing of the rest of a new or unwritten block
+# time: 120
 . "$T_LIB"
 
-# Every free block of the disk that these files may get holds old data.
-t_data pattern "$T_DIR/old" 0 128m 9
-sync
-rm "$T_DIR/old"
-sync
+t_over_old_data
 
 # Memory that phyr sees for the first time takes another way than memory that it knows.
 t_data pattern "$T_DIR/g" 0 64k 1

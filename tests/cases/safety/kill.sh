@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: SIGKILL to a process with 64 reads in flight: no late DMA, no hang
-# red: let the notifier's release return before in_flight is zero
+# red: lose the wakeup of the notifier that waits for the last command in flight
 # time: 120
 . "$T_LIB"
 
