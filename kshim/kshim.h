@@ -362,16 +362,20 @@ bool kshim_hooked(void);
  * Who is inside: calls from the hook, and asynchronous I/O under way. Removal of the
  * module waits for them. Any context.
  */
-DECLARE_PER_CPU(long, kshim_users);
+struct kshim_users {
+	unsigned long came;
+	unsigned long went;
+};
+DECLARE_PER_CPU(struct kshim_users, kshim_users);
 
 static inline void kshim_user_get(void)
 {
-	this_cpu_inc(kshim_users);
+	this_cpu_inc(kshim_users.came);
 }
 
 static inline void kshim_user_put(void)
 {
-	this_cpu_dec(kshim_users);
+	this_cpu_inc(kshim_users.went);
 }
 
 #endif /* _KSHIM_H */

@@ -100,17 +100,23 @@ free_stats:
 	return ret;
 }
 
-DEFINE_PER_CPU(long, kshim_users);
+DEFINE_PER_CPU(struct kshim_users, kshim_users);
 
-/* Nobody comes in any more, so the sum only falls. */
-static long users_left(void)
+/*
+ * Only those inside can bring in more, their own asynchronous I/O. Whoever went is
+ * counted first: were somebody inside all the while, more would have come than went.
+ */
+static bool users_left(void)
 {
-	long users = 0;
+	unsigned long came = 0, went = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		users += READ_ONCE(per_cpu(kshim_users, cpu));
-	return users;
+		went += READ_ONCE(per_cpu(kshim_users, cpu).went);
+	smp_mb();
+	for_each_possible_cpu(cpu)
+		came += READ_ONCE(per_cpu(kshim_users, cpu).came);
+	return came != went;
 }
 
 /*
