@@ -239,6 +239,7 @@ static void run(struct t_engine *engine, int fd, char *memory, const struct piec
 	struct slot *slots = calloc(opt.depth, sizeof(*slots)), *slot;
 	struct t_op *op, *free_ops = NULL;
 	time_t end = now() + opt.seconds;
+	bool again = false;
 	size_t next = 0;
 
 	if (!slots)
@@ -249,9 +250,12 @@ static void run(struct t_engine *engine, int fd, char *memory, const struct piec
 		free_ops = &slots[i].op;
 	}
 	for (;;) {
-		if (next == nr && now() < end)
+		if (next == nr && now() < end) {
 			next = 0;
-		if (opt.seconds && now() >= end)
+			again = true;
+		}
+		/* what is to be compared with CHECK has to be done once */
+		if (opt.seconds && now() >= end && (again || !opt.check))
 			nr = next;
 		while (free_ops && next < nr) {
 			slot = (struct slot *)free_ops;
