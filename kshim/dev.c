@@ -66,7 +66,9 @@ static long dev_mount_add(struct dev_file *df, void __user *arg)
 	if (copy_from_user(&mount, arg, sizeof(mount)))
 		return -EFAULT;
 	mutex_lock(&df->lock);
-	ret = df->nr < DEV_MOUNTS_MAX ? kshim_mount_add(&mount, &df->mount[df->nr]) : -ENOSPC;
+	ret = -ENOSPC;
+	if (df->nr < DEV_MOUNTS_MAX)
+		ret = kshim_mount_add(&mount, &df->mount[df->nr]);
 	if (!ret)
 		df->nr++;
 	mutex_unlock(&df->lock);

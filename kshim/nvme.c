@@ -188,7 +188,8 @@ static int disk_metadata_bytes(struct gendisk *gendisk)
 			if (strcmp((*a)->name, "metadata_bytes"))
 				continue;
 			attr = container_of(*a, struct device_attribute, attr);
-			if (attr->show(dev, attr, buf) < 0 || kstrtoint(strim(buf), 0, &bytes))
+			if (attr->show(dev, attr, buf) < 0 ||
+			    kstrtoint(strim(buf), 0, &bytes))
 				return -EIO;
 			return bytes;
 		}

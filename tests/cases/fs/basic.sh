@@ -3,6 +3,7 @@
 # about: each operation through phyrfs does to the source what it does without phyrfs
 # red: return success from an operation of fs/ without its system call, e.g. fallocate
 # time: 240
+# fs: any
 #
 # Needs only T_DIR and T_MNT, the same directory without and with phyrfs; so it runs on
 # any machine with FUSE, too.
