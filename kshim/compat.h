@@ -46,13 +46,19 @@
 #define KSHIM_OPS_FUNC_ARGS	struct ftrace_ops *op, enum ftrace_ops_cmd cmd
 #endif
 
-/* Until 7.2: the size of a page-table leaf was not told; 4 KiB is always right. */
+/*
+ * The size of the page-table leaf of follow_pfnmap_start() when that is not a page: until
+ * 7.2 it was not told. The leaf's lock is held.
+ */
 static inline unsigned long kshim_pfnmap_bytes(const struct follow_pfnmap_args *args)
 {
 #ifdef KSHIM_HAVE_PFNMAP_MASK
 	return ~args->addr_mask + 1;
 #else
-	return PAGE_SIZE;
+	pgd_t *pgd = pgd_offset(args->vma->vm_mm, args->address);
+	pud_t *pud = pud_offset(p4d_offset(pgd, args->address), args->address);
+
+	return pud_leaf(READ_ONCE(*pud)) ? PUD_SIZE : PMD_SIZE;
 #endif
 }
 
@@ -60,7 +66,7 @@ static inline unsigned long kshim_pfnmap_bytes(const struct follow_pfnmap_args *
  * Does vanilla accept this buffer? Until 6.18 each of its ranges had to hold whole
  * blocks; since then only all of it has to.
  */
-static inline bool kshim_iter_is_aligned(struct block_device *bdev, loff_t pos,
+static inline bool kshim_user_is_aligned(struct block_device *bdev, loff_t pos,
 					 const struct iov_iter *iter)
 {
 #ifdef KSHIM_HAVE_ITER_PIECES

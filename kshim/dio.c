@@ -16,28 +16,20 @@
  */
 #include <linux/module.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/task_io_accounting_ops.h>
 
 #include "kshim.h"
 #include "hook.h"
 
-/* A part of the buffer that lies in one region. */
-struct dio_piece {
-	struct kshim_region *region;	/* holds a reference */
-	unsigned long uaddr;
-	size_t len;
-};
+/* From here on commands are collected and sent together. */
+#define DIO_PLUG_BYTES	(128UL << 10)
 
-#define DIO_PIECES_INLINE	2
-
-/* The whole buffer, and a cursor. */
+/* The buffer, or what was left of it when it had to be looked up again. */
 struct dio_buf {
-	struct dio_piece *piece;
-	unsigned int nr, max;
-	unsigned int at;		/* piece under the cursor */
-	size_t off;			/* bytes into it */
-	struct dio_piece first[DIO_PIECES_INLINE];
+	struct phyr_vec vec;
+	struct dio_buf *older;		/* its commands may still be under way */
 };
 
 /* The parameters of iomap_dio_rw(). */
@@ -52,89 +44,33 @@ struct dio_args {
 };
 
 struct kshim_dio {
-	struct kshim_io io;
+	struct phyr_io io;
 	struct kiocb *iocb;
 	const struct iomap_dio_ops *dops;
 	struct kshim_mount *mount;	/* NULL: called without one */
-	struct kshim_disk *disk;	/* entered */
-	struct dio_buf buf;
+	struct dio_buf *buf;		/* the newest */
+	struct phyr_iter it;		/* in it */
 	loff_t i_size;			/* when it began */
 	size_t size;			/* bytes so far */
 	size_t done_before;
+	int stop;			/* why no more can be queued */
 	unsigned int end_flags;		/* IOMAP_DIO_UNWRITTEN, IOMAP_DIO_COW */
 	bool write;
 	bool need_sync;
 	bool write_through;		/* every command so far was FUA */
 	bool wait;			/* set before the submitter's reference goes */
+	bool pinned;			/* some of the buffer has pages */
+	bool aligned;			/* whatever part of it is whole blocks may be read */
+	bool on_stack;			/* of the submitter, who waits */
 	struct task_struct *waiter;	/* NULL when the commands are done */
-	struct work_struct work;
+	struct work_struct work;	/* of those who do not wait */
+	struct dio_buf first;
 };
 
 static struct kmem_cache *dio_cache;
 static struct workqueue_struct *dio_wq;
 
 /* ---------------------------------------------------------------- the buffer */
-
-static void buf_init(struct dio_buf *buf)
-{
-	buf->piece = buf->first;
-	buf->nr = 0;
-	buf->max = DIO_PIECES_INLINE;
-	buf->at = 0;
-	buf->off = 0;
-}
-
-static void buf_free(struct dio_buf *buf)
-{
-	while (buf->nr)
-		kshim_region_put(buf->piece[--buf->nr].region);
-	if (buf->piece != buf->first)
-		kfree(buf->piece);
-}
-
-static int buf_grow(struct dio_buf *buf)
-{
-	struct dio_piece *piece;
-
-	piece = kmalloc_array(buf->max * 2, sizeof(*piece), GFP_KERNEL);
-	if (!piece)
-		return -ENOMEM;
-	memcpy(piece, buf->piece, buf->nr * sizeof(*piece));
-	if (buf->piece != buf->first)
-		kfree(buf->piece);
-	buf->piece = piece;
-	buf->max *= 2;
-	return 0;
-}
-
-/* Takes over the reference, also when it fails. */
-static int buf_add(struct dio_buf *buf, struct kshim_region *region, unsigned long uaddr,
-		   size_t len)
-{
-	if (buf->nr == buf->max && buf_grow(buf)) {
-		kshim_region_put(region);
-		return -ENOMEM;
-	}
-	buf->piece[buf->nr++] = (struct dio_piece){
-		.region = region, .uaddr = uaddr, .len = len,
-	};
-	return 0;
-}
-
-static void buf_advance(struct dio_buf *buf, size_t bytes)
-{
-	size_t n;
-
-	while (bytes) {
-		n = min(bytes, buf->piece[buf->at].len - buf->off);
-		buf->off += n;
-		bytes -= n;
-		if (buf->off == buf->piece[buf->at].len) {
-			buf->at++;
-			buf->off = 0;
-		}
-	}
-}
 
 /* The next range of an iterator over user memory. */
 static size_t iter_range(const struct iov_iter *iter, unsigned long *ret_uaddr)
@@ -147,80 +83,113 @@ static size_t iter_range(const struct iov_iter *iter, unsigned long *ret_uaddr)
 	return min(iter_iov_len(iter), iter->count);
 }
 
-/* What a look at one range does: to take what is known, or to find out. */
-typedef struct kshim_region *(*range_look_fn)(unsigned long uaddr, size_t len, bool write,
-					      enum phyr_reason *ret_reason);
-
-static struct kshim_region *range_known(unsigned long uaddr, size_t len, bool write,
-					enum phyr_reason *ret_reason)
-{
-	struct kshim_region *region = kshim_region_find(uaddr);
-
-	if (!region)
-		return ERR_PTR(-ENOENT);
-	len = min(len, region->end - uaddr);
-	if (kshim_region_covers(region, uaddr, len, write))
-		return region;
-	kshim_region_put(region);
-	return ERR_PTR(-ENOENT);
-}
-
-static struct kshim_region *range_learn(unsigned long uaddr, size_t len, bool write,
-					enum phyr_reason *ret_reason)
-{
-	struct kshim_region *region;
-	int ret;
-
-	do {
-		region = kshim_region_get(uaddr);
-		if (IS_ERR(region))
-			return region;
-		ret = kshim_region_fill(region, uaddr, min(len, region->end - uaddr),
-					write, ret_reason);
-		if (!ret)
-			return region;
-		kshim_region_put(region);
-	} while (ret == -ESTALE && !fatal_signal_pending(current));
-	return ERR_PTR(ret == -ESTALE ? -EFAULT : ret);
-}
-
-/*
- * All of the buffer in pieces, or an error and none. Zero-length ranges of a vector
- * are passed over.
- */
-static int buf_look(struct dio_buf *buf, const struct iov_iter *iter, bool write,
-		    range_look_fn look, enum phyr_reason *ret_reason)
+/* Is some of the buffer device memory that is known? */
+static bool iter_is_known(const struct iov_iter *iter)
 {
 	struct iov_iter it = *iter;
 	struct kshim_region *region;
 	unsigned long uaddr;
 	size_t len;
+
+	for (; iov_iter_count(&it); iov_iter_advance(&it, len)) {
+		len = iter_range(&it, &uaddr);
+		region = kshim_region_find(uaddr);
+		if (!region)
+			continue;
+		kshim_region_put(region);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * All of the buffer, or an error and an empty vector. Zero-length ranges are passed
+ * over.
+ */
+static int vec_learn(struct phyr_vec *vec, const struct iov_iter *iter, bool write,
+		     enum phyr_reason *ret_reason)
+{
+	struct iov_iter it = *iter;
+	unsigned long uaddr;
+	size_t len;
 	int ret = 0;
 
-	buf_init(buf);
-	while (!ret && iov_iter_count(&it)) {
+	for (; !ret && iov_iter_count(&it); iov_iter_advance(&it, len)) {
 		len = iter_range(&it, &uaddr);
-		if (!len) {
-			iov_iter_advance(&it, 0);
-			continue;
-		}
-		if (uaddr + len < uaddr) {
-			ret = -EFAULT;
-			break;
-		}
-		region = look(uaddr, len, write, ret_reason);
-		if (IS_ERR(region)) {
-			ret = PTR_ERR(region);
-			break;
-		}
-		len = min(len, region->end - uaddr);
-		ret = buf_add(buf, region, uaddr, len);
-		iov_iter_advance(&it, len);
+		if (len)
+			ret = kshim_get_user(uaddr, len, write, vec, ret_reason);
 	}
-	if (ret == -ENXIO && buf->nr)
-		*ret_reason = PHYR_MIXED_BUFFER;
 	if (ret)
-		buf_free(buf);
+		put_user_phyrs(vec, false);
+	return ret;
+}
+
+static bool vec_has(const struct phyr_vec *vec, bool device)
+{
+	unsigned int i;
+
+	for (i = 0; i < vec->nr_holds; i++)
+		if (!vec->hold[i].gate != device)
+			return true;
+	return false;
+}
+
+static void dio_put_bufs(struct kshim_dio *dio, bool dirty)
+{
+	struct dio_buf *buf, *older;
+
+	for (buf = dio->buf; buf != &dio->first; buf = older) {
+		older = buf->older;
+		put_user_phyrs(&buf->vec, dirty);
+		kfree(buf);
+	}
+	put_user_phyrs(&dio->first.vec, dirty);
+}
+
+/* Where to look the rest up to: what has pages is kept until the commands are done. */
+static struct dio_buf *dio_new_buf(struct kshim_dio *dio)
+{
+	struct dio_buf *buf;
+
+	if (!dio->pinned) {
+		put_user_phyrs(&dio->buf->vec, false);
+		return dio->buf;
+	}
+	buf = kmalloc(sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		return NULL;
+	phyr_vec_init(&buf->vec);
+	buf->older = dio->buf;
+	dio->buf = buf;
+	return buf;
+}
+
+/*
+ * The mapping changed while the I/O was under way, perhaps only in a part that this
+ * buffer does not lie in: look the rest up again. @iter stands where @dio->it stood
+ * @done bytes ago.
+ */
+static int dio_look_again(struct kshim_dio *dio, const struct iov_iter *iter, size_t done)
+{
+	struct dio_buf *buf = dio_new_buf(dio);
+	enum phyr_reason reason = PHYR_REVOKED;
+	struct iov_iter rest = *iter;
+	int ret;
+
+	if (!buf)
+		return -ENOMEM;
+	iov_iter_advance(&rest, done);
+	ret = fatal_signal_pending(current) ? -EINTR :
+	      vec_learn(&buf->vec, &rest, !dio->write, &reason);
+	phyr_iter_init(&dio->it, &buf->vec);
+	if (!ret) {
+		dio->pinned |= vec_has(&buf->vec, false);
+		reason = kshim_iter_reach(dio->it, dio->io.disk->nvme);
+		if (reason == PHYR_DIRECT)
+			return 0;
+		ret = -EFAULT;
+	}
+	kshim_count(dio->io.stats, dio->write, reason, iov_iter_count(&rest));
 	return ret;
 }
 
@@ -231,12 +200,14 @@ static struct kshim_stats *mount_stats(struct kshim_mount *mount)
 	return mount ? &mount->stats : &kshim_stats_rest;
 }
 
-static void dio_free(struct kshim_dio *dio)
+/* Before its commands, or after: @dirty when they wrote to memory. */
+static void dio_free(struct kshim_dio *dio, bool dirty)
 {
-	buf_free(&dio->buf);
-	kshim_disk_exit(dio->disk);
+	dio_put_bufs(dio, dirty);
+	kshim_disk_exit(dio->io.disk);
 	kshim_mount_put(dio->mount);
-	kmem_cache_free(dio_cache, dio);
+	if (!dio->on_stack)
+		kmem_cache_free(dio_cache, dio);
 }
 
 /* Pages that came into the cache during the write hold old data: throw them out, after
@@ -278,7 +249,7 @@ static ssize_t dio_complete(struct kshim_dio *dio)
 		if (ret > 0)
 			ret += dio->done_before;
 	}
-	dio_free(dio);
+	dio_free(dio, !dio->write);
 	return ret;
 }
 
@@ -296,7 +267,7 @@ static void dio_work(struct work_struct *work)
 }
 
 /* The last reference is gone: any context. */
-static void dio_done(struct kshim_io *io)
+static void dio_done(struct phyr_io *io)
 {
 	struct kshim_dio *dio = container_of(io, struct kshim_dio, io);
 	struct task_struct *waiter = dio->waiter;
@@ -304,8 +275,8 @@ static void dio_done(struct kshim_io *io)
 	if (dio->wait) {
 		WRITE_ONCE(dio->waiter, NULL);
 		blk_wake_io_task(waiter);
-	} else if (dio->write || dio->io.error || dio->dops) {
-		/* end_io, invalidation and syncing sleep */
+	} else if (dio->write || dio->io.error || dio->dops || dio->pinned) {
+		/* end_io, invalidation, syncing and unpinning sleep */
 		queue_work(dio_wq, &dio->work);
 	} else {
 		dio_complete_async(dio);
@@ -316,7 +287,7 @@ static void dio_done(struct kshim_io *io)
 
 static void zero_end_io(struct bio *bio)
 {
-	struct kshim_io *io = bio->bi_private;
+	struct phyr_io *io = bio->bi_private;
 
 	if (bio->bi_status)
 		kshim_io_fail(io, blk_status_to_errno(bio->bi_status));
@@ -346,50 +317,43 @@ static void dio_zero(struct kshim_dio *dio, const struct iomap *iomap, loff_t po
 	submit_bio(bio);
 }
 
-/* Queue commands for @len bytes at @pos, one stretch for each piece of the buffer. */
+/* Queue commands for @len bytes at @pos, for which @iter names the memory. */
 static ssize_t dio_queue(struct kshim_dio *dio, const struct iomap *iomap, loff_t pos,
-			 size_t len, bool fua)
+			 size_t len, bool fua, const struct iov_iter *iter)
 {
 	struct kshim_xfer xfer = {
-		.bdev = iomap->bdev, .disk = dio->disk,
-		.write = dio->write, .fua = fua,
+		.bdev = iomap->bdev, .disk = dio->io.disk, .iter = &dio->it,
+		.opf = dio->write ? REQ_OP_WRITE | (fua ? REQ_FUA : 0) : REQ_OP_READ,
 	};
-	const struct dio_piece *piece;
-	size_t done = 0;
-	int ret = 0;
+	size_t done = 0, left;
+	int ret = dio->stop;
 
-	while (done < len && !READ_ONCE(dio->io.error)) {
-		piece = &dio->buf.piece[dio->buf.at];
+	while (!ret && done < len && !READ_ONCE(dio->io.error)) {
 		xfer.sector = iomap_sector(iomap, pos + done);
-		xfer.region = piece->region;
-		xfer.uaddr = piece->uaddr + dio->buf.off;
-		xfer.len = min(len - done, piece->len - dio->buf.off);
-		ret = kshim_nvme_queue(&dio->io, &xfer);
-		if (ret)
-			break;
-		buf_advance(&dio->buf, xfer.len);
-		done += xfer.len;
+		xfer.len = len - done;
+		left = dio->it.left;
+		ret = kshim_queue(&dio->io, &xfer);
+		done += left - dio->it.left;
+		if (ret == -ESTALE)
+			ret = dio_look_again(dio, iter, done);
 	}
-	return done ?: ret;
+	dio->stop = ret == -EREMOTEIO ? -EFAULT : ret;
+	return done ?: dio->stop;
 }
 
 /* What vanilla refuses too: dio_allow() has seen to the rest. */
 static int dio_check_aligned(const struct kshim_dio *dio, struct block_device *bdev,
-			     loff_t pos, size_t len)
+			     loff_t pos, size_t len, const struct iov_iter *iter)
 {
-	unsigned int block = bdev_logical_block_size(bdev) - 1;
-	unsigned int at = dio->buf.at;
-	size_t off = dio->buf.off, n;
+	struct iov_iter part;
 
-	if ((pos | len) & block)
+	if ((pos | len) & (bdev_logical_block_size(bdev) - 1))
 		return -EINVAL;
-	for (; len; len -= n, at++, off = 0) {
-		n = min(len, dio->buf.piece[at].len - off);
-		if (((dio->buf.piece[at].uaddr + off) & bdev_dma_alignment(bdev)) ||
-		    (n & block))
-			return -EINVAL;
-	}
-	return 0;
+	if (likely(dio->aligned))
+		return 0;
+	part = *iter;
+	iov_iter_truncate(&part, len);
+	return kshim_user_is_aligned(bdev, pos, &part) ? 0 : -EINVAL;
 }
 
 /* What a mapping asks of a write's completion; is the write itself enough for O_DSYNC? */
@@ -421,12 +385,12 @@ static ssize_t dio_blocks(struct kshim_dio *dio, const struct iomap_iter *iomi,
 	loff_t end;
 	ssize_t ret;
 
-	if (iomap->bdev->bd_disk != dio->disk->gendisk ||
+	if (iomap->bdev->bd_disk != dio->io.disk->gendisk ||
 	    iomap->flags & (IOMAP_F_ANON_WRITE | IOMAP_F_ATOMIC_BIO | IOMAP_F_INTEGRITY)) {
 		kshim_count(dio->io.stats, dio->write, PHYR_FILESYSTEM, len);
 		return -EFAULT;
 	}
-	ret = dio_check_aligned(dio, iomap->bdev, iomi->pos, len);
+	ret = dio_check_aligned(dio, iomap->bdev, iomi->pos, len, iter);
 	if (ret)
 		return ret;
 	if (dio->write) {
@@ -437,7 +401,7 @@ static ssize_t dio_blocks(struct kshim_dio *dio, const struct iomap_iter *iomi,
 		dio_zero(dio, iomap, round_down(iomi->pos, block),
 			 iomi->pos & (block - 1));
 
-	ret = dio_queue(dio, iomap, iomi->pos, len, fua);
+	ret = dio_queue(dio, iomap, iomi->pos, len, fua, iter);
 
 	/* also after a failure, so that the block's end never shows old data */
 	end = iomi->pos + max_t(ssize_t, ret, 0);
@@ -464,7 +428,7 @@ static ssize_t dio_hole(struct kshim_dio *dio, const struct iomap_iter *iomi,
 		return -EFAULT;
 	this_cpu_inc(dio->io.stats->cpu->zeroed_calls);
 	this_cpu_add(dio->io.stats->cpu->zeroed_bytes, done);
-	buf_advance(&dio->buf, done);
+	phyr_iter_advance(&dio->it, done);
 	dio->size += done;
 	return done;
 }
@@ -540,23 +504,28 @@ static ssize_t dio_submit(struct kshim_dio *dio, const struct dio_args *args)
 		.flags = IOMAP_DIRECT,
 		.private = args->private,
 	};
-	struct blk_plug plug;
+	struct blk_plug plug __uninitialized;
+	bool plugged;
 	bool wait = is_sync_kiocb(args->iocb) || args->dio_flags & IOMAP_DIO_FORCE_WAIT;
 	ssize_t ret;
 
 	ret = dio_begin(dio, args, &iomi);
 	if (ret) {
-		dio_free(dio);
+		dio_free(dio, false);
 		return ret;
 	}
 	/* no bio for the caller to poll for */
 	args->iocb->ki_flags &= ~IOCB_HIPRI;
 	inode_dio_begin(iomi.inode);
 
-	blk_start_plug(&plug);
+	/* for a single command it costs more than it brings */
+	plugged = iomi.len > DIO_PLUG_BYTES;
+	if (plugged)
+		blk_start_plug(&plug);
 	while ((ret = kshim_iomap_next(&iomi, args->ops)) > 0)
 		kshim_iomap_done(&iomi, dio_mapping(dio, &iomi, args->iter));
-	blk_finish_plug(&plug);
+	if (plugged)
+		blk_finish_plug(&plug);
 
 	if (!dio->write && iomi.pos >= dio->i_size)
 		iov_iter_revert(args->iter, iomi.pos - dio->i_size);
@@ -634,109 +603,134 @@ static enum phyr_reason dio_allow(struct kshim_dio *dio, const struct dio_args *
 {
 	struct block_device *bdev = file_inode(args->iocb->ki_filp)->i_sb->s_bdev;
 	enum phyr_reason reason;
-	unsigned int i;
 
+	if (dio->mount && dio->mount->policy == PHYR_POLICY_OFF)
+		return PHYR_POLICY;
 	if (!dio_plain(args))
 		return PHYR_FILESYSTEM;
 	if (!bdev)
 		return PHYR_NOT_NVME;
-	dio->disk = kshim_disk_enter(bdev, &reason);
-	if (!dio->disk)
+	dio->io.disk = kshim_disk_enter(bdev, &reason);
+	if (!dio->io.disk)
 		return reason;
-	reason = PHYR_DIRECT;
-	for (i = 0; reason == PHYR_DIRECT && i < dio->buf.nr; i++) {
-		const struct dio_piece *piece = &dio->buf.piece[i];
-
-		reason = kshim_region_reach(piece->region, piece->uaddr, piece->len,
-					    dio->disk->nvme);
-		/* what vanilla accepts may still be more than a PRP can say */
-		if (piece->len & (bdev_logical_block_size(bdev) - 1) &&
-		    kshim_iter_is_aligned(bdev, args->iocb->ki_pos, args->iter))
-			reason = PHYR_ALIGNMENT;
+	reason = kshim_iter_reach(dio->it, dio->io.disk->nvme);
+	dio->aligned = kshim_iter_is_aligned(dio->it, bdev);
+	/* what vanilla accepts may still be more than a PRP can say */
+	if (reason == PHYR_DIRECT && !dio->aligned &&
+	    kshim_user_is_aligned(bdev, args->iocb->ki_pos, args->iter))
+		reason = PHYR_ALIGNMENT;
+	/* vanilla looks at each range of a vector, also where two follow each other */
+	dio->aligned &= iter_is_ubuf(args->iter);
+	if (reason != PHYR_DIRECT) {
+		kshim_disk_exit(dio->io.disk);
+		dio->io.disk = NULL;
 	}
-	if (reason != PHYR_DIRECT)
-		kshim_disk_exit(dio->disk);
 	return reason;
 }
 
-static struct kshim_dio *dio_new(const struct dio_args *args, struct kshim_mount *mount)
+static void dio_init(struct kshim_dio *dio, const struct dio_args *args,
+		     struct kshim_mount *mount)
 {
-	struct kshim_dio *dio = kmem_cache_alloc(dio_cache, GFP_KERNEL);
-
-	if (!dio)
-		return NULL;
-	atomic_set(&dio->io.refs, 1);
-	dio->io.error = 0;
-	dio->io.done = dio_done;
-	dio->io.stats = mount_stats(mount);
+	kshim_io_init(&dio->io, dio_done, mount_stats(mount));
 	dio->iocb = args->iocb;
 	dio->dops = args->dops;
 	dio->mount = mount;
 	dio->i_size = i_size_read(file_inode(args->iocb->ki_filp));
 	dio->size = 0;
 	dio->done_before = args->done_before;
+	dio->stop = 0;
 	dio->end_flags = 0;
 	dio->write = iov_iter_rw(args->iter) == WRITE;
 	dio->need_sync = false;
 	dio->write_through = false;
 	dio->wait = false;
+	dio->pinned = false;
 	dio->waiter = current;
-	INIT_WORK(&dio->work, dio_work);
-	return dio;
+	phyr_vec_init(&dio->first.vec);
+	dio->buf = &dio->first;
+}
+
+/* The original way was not taken, or has refused the buffer: look at it. */
+static int dio_learn(struct kshim_dio *dio, const struct dio_args *args)
+{
+	enum phyr_reason reason = PHYR_DIRECT;
+	int ret = vec_learn(&dio->first.vec, args->iter, !dio->write, &reason);
+
+	/* neither a host buffer with a bad address nor a hole in the file is of note */
+	if (ret && reason != PHYR_DIRECT)
+		kshim_count(dio->io.stats, dio->write, reason, iov_iter_count(args->iter));
+	/* pages that the original way refused are not for this one to take */
+	if (!ret && !vec_has(&dio->first.vec, true))
+		return -EFAULT;
+	return ret;
 }
 
 /*
- * One I/O in scope. Takes over the reference to @mount. @tried: the original way has
- * been, and refused the buffer.
+ * One I/O in scope. @tried: the original way has been, and refused the buffer. Mixed
+ * buffers are looked at first: the original way would have moved a part of them.
  */
-static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount, bool tried)
+static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args, bool tried)
 {
 	size_t count = iov_iter_count(args->iter);
-	bool read = iov_iter_rw(args->iter) == READ;
-	enum phyr_reason reason = PHYR_DIRECT;
-	struct kshim_dio *dio;
-	ssize_t ret;
+	enum phyr_reason reason;
+	unsigned long uaddr;
+	ssize_t ret = 0;
 
-	dio = dio_new(args, mount);
-	if (!dio) {
-		kshim_mount_put(mount);
-		return -ENOMEM;
-	}
-	if (tried || buf_look(&dio->buf, args->iter, read, range_known, &reason)) {
-		if (!tried) {
+	if (tried || iter_range(args->iter, &uaddr) != count ||
+	    !kshim_region_known(uaddr, count, !dio->write, &dio->first.vec)) {
+		if (!tried && !iter_is_known(args->iter)) {
 			ret = dio_original(args);
 			if (!dio_may_be_refused(args, count, ret))
 				goto free_dio;
 			iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
 			tried = true;
 		}
-		reason = PHYR_DIRECT;
-		ret = buf_look(&dio->buf, args->iter, read, range_learn, &reason);
+		ret = dio_learn(dio, args);
 		if (ret)
-			goto refuse;
+			goto free_dio;
+		dio->pinned = vec_has(&dio->first.vec, false);
 	}
 	ret = 0;
-	if (read && args->iocb->ki_pos >= dio->i_size)
-		goto free_buf;
-	reason = mount && mount->policy == PHYR_POLICY_OFF ? PHYR_POLICY :
-		 dio_allow(dio, args);
+	if (!dio->write && args->iocb->ki_pos >= dio->i_size)
+		goto free_dio;
+	phyr_iter_init(&dio->it, &dio->first.vec);
+	reason = dio_allow(dio, args);
 	if (reason == PHYR_DIRECT)
 		return dio_submit(dio, args);
-	buf_free(&dio->buf);
 	ret = tried ? -EFAULT : dio_original(args);
-refuse:
-	/* neither a host buffer with a bad address nor a hole in the file is of note */
-	if (reason != PHYR_DIRECT && ret < 0)
-		kshim_count(dio->io.stats, !read, reason, count);
-	ret = ret == -ENXIO ? -EFAULT : ret;
-	goto free_dio;
-
-free_buf:
-	buf_free(&dio->buf);
+	if (ret < 0)
+		kshim_count(dio->io.stats, dio->write, reason, count);
 free_dio:
-	kmem_cache_free(dio_cache, dio);
-	kshim_mount_put(mount);
+	dio_free(dio, false);
 	return ret;
+}
+
+static noinline ssize_t dio_run_on_stack(const struct dio_args *args,
+					 struct kshim_mount *mount, bool tried)
+{
+	struct kshim_dio dio __uninitialized;
+
+	dio_init(&dio, args, mount);
+	dio.on_stack = true;
+	return dio_run(&dio, args, tried);
+}
+
+/* Takes over the reference to @mount. */
+static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount, bool tried)
+{
+	struct kshim_dio *dio;
+
+	if (is_sync_kiocb(args->iocb))
+		return dio_run_on_stack(args, mount, tried);
+	dio = kmem_cache_alloc(dio_cache, GFP_KERNEL);
+	if (!dio) {
+		kshim_mount_put(mount);
+		return -ENOMEM;
+	}
+	dio_init(dio, args, mount);
+	INIT_WORK(&dio->work, dio_work);
+	dio->on_stack = false;
+	return dio_run(dio, args, tried);
 }
 
 ssize_t phyr_dio_rw(struct kiocb *iocb, struct iov_iter *iter,

@@ -56,10 +56,10 @@ int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops)
 		iter->len -= done;
 		if (!iter->len)
 			return 0;
+		memset(&iter->iomap, 0, sizeof(iter->iomap));
+		memset(&iter->srcmap, 0, sizeof(iter->srcmap));
 	}
 	iter->processed = 0;
-	memset(&iter->iomap, 0, sizeof(iter->iomap));
-	memset(&iter->srcmap, 0, sizeof(iter->srcmap));
 	ret = ops->iomap_begin(iter->inode, iter->pos, iter->len, iter->flags,
 			       &iter->iomap, &iter->srcmap);
 	return ret < 0 ? ret : 1;

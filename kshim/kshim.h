@@ -4,25 +4,27 @@
  *
  *	region ----- extents ----> provider ----- pairs ----> nvme
  *	(one VMA of one mm)        (a PCI BAR)   (route and  (a PCI device)
- *	                                          mapping)      ^
- *	dio -- pieces --> region                               disk
- *	  '-- io <-- commands                     (a namespace's gendisk)
+ *	   ^                                      mapping)      ^
+ *	   '-- holds -- vec <-- iter -- bio, dio               disk
+ *	                                 '-- io <-- commands   (a namespace's gendisk)
  *
- * Who keeps whom: a dio holds its regions, its mount, and a use of its disk's nvme.
- * A region's extents hold their providers. Pairs are owned by the provider's list.
+ * Who keeps whom: the holds of a vector keep its regions; a dio keeps its vectors, its
+ * mount, and by its io a use of its disk's nvme. A region keeps the providers of its
+ * extents. Pairs are owned by the provider's list.
  *
- * What ends a DMA: taking away memory (an unmapped VMA, a removed provider) kills the
- * regions, and killing waits until no command is in flight on them. Taking away a
- * disk waits until no dio uses its nvme.
+ * What ends a DMA: a gate. Taking away memory (an unmapped VMA, a removed provider)
+ * closes the gates of the regions, or of the provider, and waits until no command is
+ * inside. Taking away a disk waits until no io uses its nvme.
  *
  * Lock order, outermost first:
  *
  *	inode lock (the filesystem's)
  *	  region->fill
  *	    mmap_lock
+ *	      drivers_lock		who answers for which mappings
  *	    kshim_devices		providers, pairs, nvmes, disks: the slow paths
  *	      regions_lock		the hash of regions
- *	        region->lock		dead, map
+ *	        region->lock		gate, map
  *
  * The mmu notifier runs under mmap_lock and takes regions_lock and region->lock,
  * which are spinlocks; nothing that it waits for needs mmap_lock: commands in flight
@@ -41,6 +43,7 @@
 #include <linux/phyr.h>
 #include <linux/refcount.h>
 #include <linux/uio.h>
+#include <linux/wait_bit.h>
 #include <uapi/linux/phyr.h>
 
 #include "core/prp.h"
@@ -97,6 +100,80 @@ void kshim_mount_put(struct kshim_mount *mount);	/* any context */
 int kshim_mount_stats(struct phyr_stats *stats);	/* 0, -ENOENT */
 unsigned int kshim_mount_count(void);
 
+/* ------------------------------------------------------------------- gates */
+
+/*
+ * Counts the DMA under way to some device memory, and ends it. Whoever begins one
+ * counts it and then looks whether the gate is closed; whoever closes it says so and
+ * then looks at the count: one of the two sees the other.
+ */
+struct phyr_gate {
+	atomic_t inside;
+	bool closed;		/* never opens again */
+};
+
+static inline void kshim_gate_init(struct phyr_gate *gate)
+{
+	atomic_set(&gate->inside, 0);
+	gate->closed = false;
+}
+
+/* End a DMA. The gate stays for an RCU grace period after it has been drained: with
+ * the count gone only RCU keeps it. Any context. */
+static inline void kshim_gate_exit(struct phyr_gate *gate)
+{
+	rcu_read_lock();
+	if (atomic_dec_and_test(&gate->inside) && READ_ONCE(gate->closed))
+		wake_up_var(&gate->inside);
+	rcu_read_unlock();
+}
+
+/* Begin one: false when the memory is gone. The caller has a reference. Any context. */
+static inline bool kshim_gate_enter(struct phyr_gate *gate)
+{
+	atomic_inc(&gate->inside);
+	smp_mb__after_atomic();
+	if (likely(!READ_ONCE(gate->closed)))
+		return true;
+	kshim_gate_exit(gate);
+	return false;
+}
+
+/* Is nobody inside of a closed gate? */
+static inline bool kshim_gate_idle(const struct phyr_gate *gate)
+{
+	/* pairs with kshim_gate_enter() */
+	smp_mb();
+	return !atomic_read(&gate->inside);
+}
+
+/* Wait until nobody is inside of a closed gate. */
+static inline void kshim_gate_drain(struct phyr_gate *gate)
+{
+	wait_var_event(&gate->inside, kshim_gate_idle(gate));
+}
+
+/* ------------------------------------------------------------ vec.c, range.c */
+
+/* A vector's length at some time, to go back to. */
+struct kshim_vec_mark {
+	unsigned int nr, nr_holds, hold_nr;
+	size_t bytes, last_len;
+};
+
+struct kshim_vec_mark kshim_vec_mark(const struct phyr_vec *vec);
+/* Drop what was appended since, with its references. */
+void kshim_vec_rewind(struct phyr_vec *vec, const struct kshim_vec_mark *mark);
+/*
+ * Append a range, which joins the last one when that ends there and is kept the same
+ * way. A new hold of a region takes a reference to it. 0, -ENOMEM, -EINVAL.
+ */
+int kshim_vec_add(struct phyr_vec *vec, struct phyr_hold hold, phys_addr_t addr,
+		  size_t len);
+/* get_user_phyrs(), saying why in @ret_reason when it is not the caller's mistake. */
+int kshim_get_user(unsigned long uaddr, size_t len, bool write, struct phyr_vec *vec,
+		   enum phyr_reason *ret_reason);
+
 /* --------------------------------------------------------------- provider.c */
 
 struct kshim_nvme;
@@ -108,36 +185,38 @@ struct kshim_pair {
 	struct kshim_nvme *nvme;
 	struct kshim_route route;
 	enum phyr_reason reason;
-	u64 dma;		/* address of the BAR's first byte, for this controller */
+	u64 dma;		/* address of the provider's first byte, for this controller */
 	struct rcu_head rcu;
 };
 
-struct kshim_provider {
-	struct list_head list;
-	refcount_t refs;	/* the list and each extent of a region */
-	struct pci_dev *pdev;
-	int bar;
+struct phyr_provider {
+	struct list_head list;	/* under kshim_devices */
+	refcount_t refs;	/* the list or the registrant, and each region */
+	struct pci_dev *pdev;	/* NULL: not PCI */
+	int bar;		/* -1: registered by a driver */
 	phys_addr_t start;
 	u64 len;
+	u64 bus_offset;
 	bool dead;		/* under kshim_devices */
+	struct phyr_gate gate;	/* of DMA that no region's gate guards */
 	struct list_head pairs;
-	struct rcu_head rcu;	/* a map that is being replaced may still name it */
+	struct rcu_head rcu;
 };
 
 extern struct mutex kshim_devices;
 
 /*
- * The provider whose BAR holds all of a range, with a reference; NULL when there is
+ * The provider whose range holds all of a range, with a reference; NULL when there is
  * none. Process context.
  */
-struct kshim_provider *kshim_provider_get(phys_addr_t addr, size_t len);
-void kshim_provider_put(struct kshim_provider *provider);
+struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len);
+void kshim_provider_put(struct phyr_provider *provider);	/* any context */
 /* Make sure that a pair exists and say whether it is direct. Process context. */
-enum phyr_reason kshim_pair_get(struct kshim_provider *provider,
+enum phyr_reason kshim_pair_get(struct phyr_provider *provider,
 				struct kshim_nvme *nvme);
 /* The pair that kshim_pair_get() made. Under RCU; NULL when it is gone. */
 static inline const struct kshim_pair *
-kshim_pair_find(const struct kshim_provider *provider, const struct kshim_nvme *nvme)
+kshim_pair_find(const struct phyr_provider *provider, const struct kshim_nvme *nvme)
 {
 	const struct kshim_pair *pair;
 
@@ -146,23 +225,29 @@ kshim_pair_find(const struct kshim_provider *provider, const struct kshim_nvme *
 			return pair;
 	return NULL;
 }
+/* The route from a provider to a PCI device. Process context. */
+struct kshim_route kshim_provider_route(struct phyr_provider *provider,
+					struct pci_dev *client);
 /* A controller goes away: forget how it reached each BAR. Under kshim_devices, with
  * no command in flight. */
 void kshim_pairs_drop(struct kshim_nvme *nvme);
-/* Let posted writes on their way to the BAR arrive. Process context. */
-void kshim_provider_flush(struct kshim_provider *provider);
+/* Let posted writes on their way to the memory arrive. Process context. */
+void kshim_provider_flush(struct phyr_provider *provider);
 int kshim_route_query(struct phyr_route *arg);
 void kshim_providers_remove(struct pci_dev *pdev);	/* NULL: all */
 
 /* ----------------------------------------------------------------- region.c */
 
-/* A run of user addresses that is one run of physical ones. */
+#define KSHIM_REGION_PROVIDERS	8
+
+/* A run of pages that is one run of physical ones. */
 struct kshim_extent {
-	unsigned long uaddr;
-	size_t len;
-	phys_addr_t phys;
-	struct kshim_provider *provider;
-	bool readable, writable;	/* by the VMA and the page tables */
+	u64 page : 36;		/* from the start of the region */
+	u64 nr : 28;
+	u64 pfn : 40;
+	u64 slot : 4;		/* index of the region's provider */
+	u64 readable : 1;	/* by the VMA and the page tables */
+	u64 writable : 1;
 };
 
 struct kshim_map {
@@ -175,21 +260,23 @@ struct kshim_map {
 #define KSHIM_REGION_BUCKETS	(1 << KSHIM_REGION_BITS)
 
 /*
- * The page-less memory of one VMA. Lives in the hash from its first use until its
- * page tables change in any way; a dead region never comes back, the next I/O makes
- * a new one.
+ * The device memory of one VMA. Lives in the hash from its first use until its page
+ * tables change in any way, even in a small part: a closed region never comes back, the
+ * next I/O makes a new one.
  */
 struct kshim_region {
 	struct mmu_interval_notifier mni;
 	struct hlist_node node;		/* the hash, under regions_lock, read by RCU */
 	struct mm_struct *mm;		/* kept by mni */
-	unsigned long start, end;
-	refcount_t refs;		/* the hash (dropped by reap) and each dio */
-	atomic_t in_flight;		/* commands that may touch the memory */
-	bool dead;			/* set under lock, read anywhere */
+	unsigned long start, end, bytes;
+	struct phyr_gate gate;		/* closed under lock */
+	refcount_t refs;		/* the hash (dropped by reap) and each hold */
+	unsigned long used;		/* jiffies, about */
 	spinlock_t lock;
+	struct kshim_map __rcu *map;	/* replaced under lock while the gate is open */
 	struct mutex fill;		/* one walk of the page tables at a time */
-	struct kshim_map __rcu *map;	/* replaced under lock while not dead */
+	unsigned int nr_providers;	/* under fill, only grows */
+	struct phyr_provider *provider[KSHIM_REGION_PROVIDERS];
 	struct work_struct reap;	/* first ends mni, later frees */
 };
 
@@ -206,6 +293,12 @@ static inline bool kshim_regions_maybe(const struct mm_struct *mm)
 	return !hlist_empty(kshim_region_bucket(mm));
 }
 
+/*
+ * The short way, for what most buffers are: all of it is one extent of one region of
+ * current->mm. Fills the empty @vec. False: take the long way.
+ */
+bool kshim_region_known(unsigned long uaddr, size_t len, bool write,
+			struct phyr_vec *vec);
 /* The region of current->mm at @uaddr if there is one, with a reference. */
 struct kshim_region *kshim_region_find(unsigned long uaddr);
 /*
@@ -214,53 +307,31 @@ struct kshim_region *kshim_region_find(unsigned long uaddr);
  */
 struct kshim_region *kshim_region_get(unsigned long uaddr);
 void kshim_region_put(struct kshim_region *region);	/* any context */
-/* Does the map know all of the range? Any context. */
-bool kshim_region_covers(struct kshim_region *region, unsigned long uaddr, size_t len,
-			 bool write);
 /*
- * Make it so. May sleep. @ret_reason tells why -EFAULT when it is not the caller's
- * mistake. -ESTALE: the region died meanwhile, get a new one.
+ * Append the ranges of a part of the region. -ENOENT: some of it is not known, or not
+ * for this access, and the vector may have grown. -ENOMEM.
+ */
+int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t len,
+		      bool write, struct phyr_vec *vec);
+/*
+ * Make it known. May sleep. @ret_reason tells why -EFAULT when it is not the caller's
+ * mistake. -ESTALE: the region was closed meanwhile, get a new one.
  */
 int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, enum phyr_reason *ret_reason);
-/* May @nvme reach all of the range? May sleep. */
-enum phyr_reason kshim_region_reach(struct kshim_region *region, unsigned long uaddr,
-				    size_t len, struct kshim_nvme *nvme);
-/*
- * From the start of a range to DMA addresses, until @segs is full: 0 and how much
- * that was, or -EFAULT. Between enter and exit; under RCU.
- */
-int kshim_region_segs(struct kshim_region *region, unsigned long uaddr, size_t len,
-		      bool write, const struct kshim_nvme *nvme,
-		      struct kshim_segs *segs, size_t *ret_len);
-void kshim_regions_revoke(const struct kshim_provider *provider);  /* NULL: all */
+void kshim_regions_revoke(const struct phyr_provider *provider);  /* NULL: all */
 u64 kshim_regions_revoked(void);
 int kshim_regions_init(void);
 void kshim_regions_exit(void);
 
-/*
- * Begin a DMA: false when the memory is gone. Pairs with the notifier, which sets
- * dead, orders, and reads in_flight: one of the two sees the other.
- */
-static inline bool kshim_region_enter(struct kshim_region *region)
-{
-	atomic_inc(&region->in_flight);
-	smp_mb__after_atomic();
-	if (likely(!READ_ONCE(region->dead)))
-		return true;
-	if (atomic_dec_and_test(&region->in_flight))
-		wake_up_var(&region->in_flight);
-	return false;
-}
-
-/* End it. The caller's reference keeps the region. Any context. */
-static inline void kshim_region_exit(struct kshim_region *region)
-{
-	if (atomic_dec_and_test(&region->in_flight) && READ_ONCE(region->dead))
-		wake_up_var(&region->in_flight);
-}
-
 /* ------------------------------------------------------------------- nvme.c */
+
+struct kshim_cmd;
+#define KSHIM_CMDS_IDLE	32
+struct kshim_cmd_stack {
+	unsigned int nr;		/* with interrupts off */
+	struct kshim_cmd *cmd[KSHIM_CMDS_IDLE];
+};
 
 /* A PCIe NVMe controller as a reader and writer of device memory. */
 struct kshim_nvme {
@@ -268,7 +339,8 @@ struct kshim_nvme {
 	refcount_t refs;		/* the list and each disk */
 	struct pci_dev *pdev;
 	struct dma_pool *prp_pool;	/* list pages */
-	atomic_t users;			/* dios between enter and exit */
+	struct kshim_cmd_stack __percpu *idle;	/* commands to use again */
+	atomic_t users;			/* between disk enter and exit */
 	bool dead;			/* set before the driver lets go */
 };
 
@@ -282,49 +354,62 @@ struct kshim_disk {
 };
 
 /*
- * A group of commands with one completion. @refs counts the submitter and each
- * command; whoever drops the last calls @done, in any context.
- */
-struct kshim_io {
-	atomic_t refs;
-	int error;			/* the first, by cmpxchg */
-	void (*done)(struct kshim_io *io);
-	struct kshim_stats *stats;	/* outlives the group */
-};
-
-/* One stretch of a disk and the user memory that it goes to or comes from. */
-struct kshim_xfer {
-	struct block_device *bdev;
-	struct kshim_disk *disk;
-	sector_t sector;		/* of @bdev */
-	struct kshim_region *region;
-	unsigned long uaddr;
-	size_t len;			/* multiple of the logical block */
-	bool write;
-	bool fua;
-};
-
-/*
- * The disk behind a block device, for one dio; kshim_disk_exit() when all its
+ * The disk behind a block device, for one io; kshim_disk_exit() when all its
  * commands are done. NULL with the reason when it cannot be direct. May sleep.
  */
 struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
 				    enum phyr_reason *ret_reason);
-void kshim_disk_exit(struct kshim_disk *disk);		/* any context */
-/* Queue the commands of a stretch. Process context, may sleep. 0 or an error; what
- * was queued before it completes. */
-int kshim_nvme_queue(struct kshim_io *io, const struct kshim_xfer *xfer);
+void kshim_disk_exit(struct kshim_disk *disk);		/* any context; takes NULL */
 void kshim_nvmes_remove(struct pci_dev *pdev);		/* NULL: all */
 void kshim_nvmes_unbound(struct pci_dev *pdev);
 int kshim_nvmes_init(void);
 void kshim_nvmes_exit(void);
 
-static inline void kshim_io_fail(struct kshim_io *io, int error)
+/* -------------------------------------------------------------- cmd.c, bio.c */
+
+/* One stretch of a disk and the memory that it goes to or comes from. */
+struct kshim_xfer {
+	struct block_device *bdev;
+	struct kshim_disk *disk;	/* NULL when there is no device memory */
+	sector_t sector;		/* of @bdev */
+	struct phyr_iter *iter;		/* moves on behind what was queued */
+	size_t len;			/* multiple of the logical block */
+	blk_opf_t opf;			/* REQ_OP_READ or REQ_OP_WRITE, REQ_FUA */
+};
+
+/*
+ * Queue the commands of a stretch. Process context, may sleep. What was queued before
+ * an error completes. -ESTALE: device memory is gone. -EREMOTEIO: the disk cannot
+ * reach it.
+ */
+int kshim_queue(struct phyr_io *io, const struct kshim_xfer *xfer);
+/* Commands for the front of the stretch, which is device memory of one hold. */
+int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len);
+/* May a transfer of all that is left begin and end there? */
+bool kshim_iter_is_aligned(struct phyr_iter it, struct block_device *bdev);
+/* May this disk reach all device memory from the cursor on? May sleep. */
+enum phyr_reason kshim_iter_reach(struct phyr_iter it, struct kshim_nvme *nvme);
+/* With nobody using the controller. */
+void kshim_cmds_free(struct kshim_nvme *nvme);
+int kshim_cmds_init(void);
+void kshim_cmds_exit(void);
+
+static inline void kshim_io_init(struct phyr_io *io, void (*done)(struct phyr_io *io),
+				 struct kshim_stats *stats)
+{
+	atomic_set(&io->refs, 1);
+	io->error = 0;
+	io->done = done;
+	io->disk = NULL;
+	io->stats = stats;
+}
+
+static inline void kshim_io_fail(struct phyr_io *io, int error)
 {
 	cmpxchg(&io->error, 0, error);
 }
 
-static inline void kshim_io_put(struct kshim_io *io)
+static inline void kshim_io_put(struct phyr_io *io)
 {
 	if (atomic_dec_and_test(&io->refs))
 		io->done(io);

@@ -71,9 +71,12 @@ static int __init phyr_init(void)
 	ret = kshim_regions_init();
 	if (ret)
 		goto destroy_wq;
-	ret = kshim_nvmes_init();
+	ret = kshim_cmds_init();
 	if (ret)
 		goto exit_regions;
+	ret = kshim_nvmes_init();
+	if (ret)
+		goto exit_cmds;
 	ret = kshim_dio_init();
 	if (ret)
 		goto exit_nvmes;
@@ -91,6 +94,8 @@ exit_dio:
 	kshim_dio_exit();
 exit_nvmes:
 	kshim_nvmes_exit();
+exit_cmds:
+	kshim_cmds_exit();
 exit_regions:
 	kshim_regions_exit();
 destroy_wq:
@@ -141,6 +146,7 @@ static void __exit phyr_exit(void)
 	kshim_dio_exit();
 	kshim_regions_exit();
 	kshim_nvmes_exit();
+	kshim_cmds_exit();
 	kshim_providers_remove(NULL);
 	destroy_workqueue(kshim_wq);
 	kshim_stats_free(&kshim_stats_rest);

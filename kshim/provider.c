@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Providers: whose memory a physical address is (a memory BAR of a present PCI
- * device, or nobody's), and pairs: by which address an NVMe controller reaches it, if
- * it may. The decision itself is core/route.c; this file describes the machine to it.
+ * device, a range that a driver registered, or nobody's), and pairs: by which address
+ * an NVMe controller reaches it, if it may. The decision itself is core/route.c; this
+ * file describes the machine to it.
+ *
+ * Readers find providers in a sorted table without a lock; what they do not find there
+ * is looked for, and registered, under kshim_devices.
  */
 #include <linux/dma-mapping.h>
 #include <linux/file.h>
 #include <linux/iommu.h>
+#include <linux/ioport.h>
+#include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 
@@ -15,6 +22,15 @@
 
 DEFINE_MUTEX(kshim_devices);
 static LIST_HEAD(providers);	/* under kshim_devices */
+
+/* The same by address, for readers under RCU. Providers do not overlap. */
+struct provider_table {
+	struct rcu_head rcu;
+	unsigned int nr;
+	struct phyr_provider *provider[] __counted_by(nr);
+};
+
+static struct provider_table __rcu *table;	/* changed under kshim_devices */
 
 static bool bar_usable(struct pci_dev *pdev, int bar)
 {
@@ -35,28 +51,98 @@ static bool provider_present(struct pci_dev *pdev)
 	return command != 0xffff && (command & PCI_COMMAND_MEMORY);
 }
 
-static struct kshim_provider *provider_new(struct pci_dev *pdev, int bar)
+static int provider_compare(const void *a, const void *b)
 {
-	struct kshim_provider *provider;
+	const struct phyr_provider *x = *(struct phyr_provider *const *)a;
+	const struct phyr_provider *y = *(struct phyr_provider *const *)b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Without memory there is no table, and everybody takes the lock. */
+static void table_renew(void)
+{
+	unsigned int nr = list_count_nodes(&providers);
+	struct phyr_provider *provider;
+	struct provider_table *new, *old;
+	unsigned int i = 0;
 
 	lockdep_assert_held(&kshim_devices);
-	if (!provider_present(pdev))
-		return NULL;
-	provider = kzalloc(sizeof(*provider), GFP_KERNEL);
+	new = kmalloc(struct_size(new, provider, nr), GFP_KERNEL);
+	if (new) {
+		new->nr = nr;
+		list_for_each_entry(provider, &providers, list)
+			new->provider[i++] = provider;
+		sort(new->provider, nr, sizeof(*new->provider), provider_compare, NULL);
+	}
+	old = rcu_replace_pointer(table, new, lockdep_is_held(&kshim_devices));
+	if (old)
+		kfree_rcu(old, rcu);
+}
+
+static bool provider_overlaps(const struct phyr_provider *provider, phys_addr_t start,
+			      u64 len)
+{
+	return start <= provider->start + (provider->len - 1) &&
+	       provider->start <= start + (len - 1);
+}
+
+static struct phyr_provider *provider_overlapping(phys_addr_t start, u64 len)
+{
+	struct phyr_provider *provider;
+
+	lockdep_assert_held(&kshim_devices);
+	list_for_each_entry(provider, &providers, list)
+		if (provider_overlaps(provider, start, len))
+			return provider;
+	return NULL;
+}
+
+static struct phyr_provider *provider_new(const struct phyr_provider_desc *desc, int bar)
+{
+	struct phyr_provider *provider = kzalloc(sizeof(*provider), GFP_KERNEL);
+
+	lockdep_assert_held(&kshim_devices);
 	if (!provider)
 		return NULL;
 	refcount_set(&provider->refs, 1);
-	provider->pdev = pci_dev_get(pdev);
+	provider->pdev = pci_dev_get(desc->pdev);
 	provider->bar = bar;
-	provider->start = pci_resource_start(pdev, bar);
-	provider->len = pci_resource_len(pdev, bar);
+	provider->start = desc->start;
+	provider->len = desc->len;
+	provider->bus_offset = desc->bus_offset;
+	kshim_gate_init(&provider->gate);
 	INIT_LIST_HEAD(&provider->pairs);
 	list_add(&provider->list, &providers);
+	table_renew();
 	return provider;
 }
 
+/* A driver that registered a part of a BAR has spoken for all of it. */
+static struct phyr_provider *provider_new_bar(struct pci_dev *pdev, int bar)
+{
+	struct phyr_provider_desc desc = {
+		.start = pci_resource_start(pdev, bar),
+		.len = pci_resource_len(pdev, bar),
+		.pdev = pdev,
+	};
+
+	desc.bus_offset = kshim_bus_addr(0, desc.start, pci_bus_address(pdev, bar));
+	if (!provider_present(pdev) || provider_overlapping(desc.start, desc.len))
+		return NULL;
+	return provider_new(&desc, bar);
+}
+
+/* A driver may resize or move a BAR; its old place may be another device's now. */
+static bool provider_moved(const struct phyr_provider *provider)
+{
+	return provider->bar >= 0 &&
+	       (provider->start != pci_resource_start(provider->pdev, provider->bar) ||
+		provider->len != pci_resource_len(provider->pdev, provider->bar));
+}
+
 /* After nothing in flight can use it any more. */
-static void pair_unmap(struct kshim_provider *provider, struct kshim_pair *pair)
+static void pair_unmap(struct phyr_provider *provider, struct kshim_pair *pair)
 {
 	if (pair->route.form == KSHIM_ADDR_MAPPED && pair->reason == PHYR_DIRECT)
 		dma_unmap_resource(&pair->nvme->pdev->dev, pair->dma, provider->len,
@@ -69,48 +155,61 @@ static void pair_unmap(struct kshim_provider *provider, struct kshim_pair *pair)
  * then the addresses may go. A region that is only now learning about this provider
  * finds no pair, and a dead provider gets no new ones.
  */
-static void provider_remove(struct kshim_provider *provider)
+static void provider_end(struct phyr_provider *provider)
 {
 	struct kshim_pair *pair, *next;
 	LIST_HEAD(pairs);
 
 	lockdep_assert_held(&kshim_devices);
-	provider->dead = true;
+	if (provider->dead)
+		return;
+	WRITE_ONCE(provider->dead, true);
 	list_del(&provider->list);
+	table_renew();
 	list_splice_init_rcu(&provider->pairs, &pairs, synchronize_rcu);
+	WRITE_ONCE(provider->gate.closed, true);
+	kshim_gate_drain(&provider->gate);
+	kshim_provider_flush(provider);
 	kshim_regions_revoke(provider);
 	list_for_each_entry_safe(pair, next, &pairs, list)
 		pair_unmap(provider, pair);
-	kshim_provider_put(provider);
 }
 
-/* A driver may resize or move a BAR; its old place may be another device's now. */
+/* The same for a BAR, which nobody will unregister. */
+static void provider_remove(struct phyr_provider *provider)
+{
+	bool registered = provider->bar < 0;
+
+	provider_end(provider);
+	if (!registered)
+		kshim_provider_put(provider);
+}
+
 static void providers_forget_moved(void)
 {
-	struct kshim_provider *provider, *next;
+	struct phyr_provider *provider, *next;
 
 	lockdep_assert_held(&kshim_devices);
 	list_for_each_entry_safe(provider, next, &providers, list)
-		if (provider->start != pci_resource_start(provider->pdev, provider->bar) ||
-		    provider->len != pci_resource_len(provider->pdev, provider->bar))
+		if (provider_moved(provider))
 			provider_remove(provider);
 }
 
-static struct kshim_provider *provider_find(struct pci_dev *pdev, int bar)
+static struct phyr_provider *provider_find(struct pci_dev *pdev, int bar)
 {
-	struct kshim_provider *provider;
+	struct phyr_provider *provider;
 
 	lockdep_assert_held(&kshim_devices);
 	providers_forget_moved();
 	list_for_each_entry(provider, &providers, list)
 		if (provider->pdev == pdev && provider->bar == bar)
 			return provider;
-	return provider_new(pdev, bar);
+	return provider_new_bar(pdev, bar);
 }
 
-static struct kshim_provider *provider_search(phys_addr_t addr, size_t len)
+static struct phyr_provider *provider_search(phys_addr_t addr, size_t len)
 {
-	struct kshim_provider *provider;
+	struct phyr_provider *provider;
 	struct pci_dev *pdev = NULL;
 	int bar;
 
@@ -124,7 +223,7 @@ static struct kshim_provider *provider_search(phys_addr_t addr, size_t len)
 			    !kshim_bar_contains(pci_resource_start(pdev, bar),
 						pci_resource_len(pdev, bar), addr, len))
 				continue;
-			provider = provider_new(pdev, bar);
+			provider = provider_new_bar(pdev, bar);
 			pci_dev_put(pdev);
 			return provider;
 		}
@@ -132,9 +231,39 @@ static struct kshim_provider *provider_search(phys_addr_t addr, size_t len)
 	return NULL;
 }
 
-struct kshim_provider *kshim_provider_get(phys_addr_t addr, size_t len)
+/* By halving the table; NULL also when it does not know. */
+static struct phyr_provider *provider_lookup(phys_addr_t addr, size_t len)
 {
-	struct kshim_provider *provider;
+	const struct provider_table *t = rcu_dereference(table);
+	unsigned int lo = 0, hi = t ? t->nr : 0, mid;
+	struct phyr_provider *provider;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (addr < t->provider[mid]->start)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	if (!lo)
+		return NULL;
+	provider = t->provider[lo - 1];
+	if (!kshim_bar_contains(provider->start, provider->len, addr, len) ||
+	    READ_ONCE(provider->dead) || provider_moved(provider) ||
+	    !refcount_inc_not_zero(&provider->refs))
+		return NULL;
+	return provider;
+}
+
+struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len)
+{
+	struct phyr_provider *provider;
+
+	rcu_read_lock();
+	provider = provider_lookup(addr, len);
+	rcu_read_unlock();
+	if (provider)
+		return provider;
 
 	mutex_lock(&kshim_devices);
 	provider = provider_search(addr, len);
@@ -144,7 +273,7 @@ struct kshim_provider *kshim_provider_get(phys_addr_t addr, size_t len)
 	return provider;
 }
 
-void kshim_provider_put(struct kshim_provider *provider)
+void kshim_provider_put(struct phyr_provider *provider)
 {
 	if (!refcount_dec_and_test(&provider->refs))
 		return;
@@ -152,16 +281,59 @@ void kshim_provider_put(struct kshim_provider *provider)
 	kfree_rcu(provider, rcu);
 }
 
+/* Ranges that only RAM may be are nobody's to provide. */
+static bool desc_valid(const struct phyr_provider_desc *desc)
+{
+	return desc->len && PAGE_ALIGNED(desc->start | desc->len) &&
+	       desc->start + (desc->len - 1) >= desc->start &&
+	       (desc->pdev || !desc->bus_offset) &&
+	       region_intersects(desc->start, desc->len, IORESOURCE_SYSTEM_RAM,
+				 IORES_DESC_NONE) == REGION_DISJOINT;
+}
+
+struct phyr_provider *phyr_provider_register(const struct phyr_provider_desc *desc)
+{
+	struct phyr_provider *provider, *other;
+
+	if (!desc_valid(desc))
+		return ERR_PTR(-EINVAL);
+	mutex_lock(&kshim_devices);
+	providers_forget_moved();
+	/* a BAR that registered itself gives way to its driver */
+	while ((other = provider_overlapping(desc->start, desc->len)) &&
+	       other->bar >= 0 && other->pdev == desc->pdev)
+		provider_remove(other);
+	if (other)
+		provider = ERR_PTR(-EEXIST);
+	else
+		provider = provider_new(desc, -1) ?: ERR_PTR(-ENOMEM);
+	mutex_unlock(&kshim_devices);
+	return provider;
+}
+EXPORT_SYMBOL_GPL(phyr_provider_register);
+
+void phyr_provider_unregister(struct phyr_provider *provider)
+{
+	if (!provider)
+		return;
+	mutex_lock(&kshim_devices);
+	provider_end(provider);
+	mutex_unlock(&kshim_devices);
+	kshim_provider_put(provider);
+}
+EXPORT_SYMBOL_GPL(phyr_provider_unregister);
+
 /*
  * A read waits for its answer, and on its way down it does not overtake the writes
  * that were posted to the same device before it (PCI Express base specification,
  * section 2.4.1). Configuration space is always there to be read.
  */
-void kshim_provider_flush(struct kshim_provider *provider)
+void kshim_provider_flush(struct phyr_provider *provider)
 {
 	u32 id;
 
-	pci_read_config_dword(provider->pdev, PCI_VENDOR_ID, &id);
+	if (provider->pdev)
+		pci_read_config_dword(provider->pdev, PCI_VENDOR_ID, &id);
 }
 
 /* ACS bits that send peer-to-peer requests up instead of across (the same
@@ -212,14 +384,20 @@ static bool dma_translates(struct device *dev)
 	return domain && domain->type != IOMMU_DOMAIN_IDENTITY;
 }
 
-static struct kshim_route route_find(struct kshim_provider *provider,
-				     struct pci_dev *client)
+struct kshim_route kshim_provider_route(struct phyr_provider *provider,
+					struct pci_dev *client)
 {
 	struct kshim_route none = { .reason = PHYR_TOPOLOGY };
-	struct kshim_path *paths __free(kfree) = kmalloc_array(2, sizeof(*paths),
-							       GFP_KERNEL);
+	struct kshim_path *paths __free(kfree) = NULL;
 	struct kshim_route_in in;
 
+	/* the CPU's own interconnect, on its registrant's word */
+	if (!provider->pdev)
+		return (struct kshim_route){
+			.path = PHYR_PATH_HOST_BRIDGE, .reason = PHYR_DIRECT,
+			.form = KSHIM_ADDR_MAPPED,
+		};
+	paths = kmalloc_array(2, sizeof(*paths), GFP_KERNEL);
 	if (!paths || path_describe(provider->pdev, &paths[0]) ||
 	    path_describe(client, &paths[1]))
 		return none;
@@ -229,15 +407,13 @@ static struct kshim_route route_find(struct kshim_provider *provider,
 		.bridge_forwards = kshim_trust_all_bridges || cpu_forwards(),
 		.translating = dma_translates(&client->dev),
 		.virtual = boot_cpu_has(X86_FEATURE_HYPERVISOR),
-		.bus_offset = kshim_bus_addr(0, provider->start,
-					     pci_bus_address(provider->pdev,
-							     provider->bar)),
+		.bus_offset = provider->bus_offset,
 	};
 	return kshim_route_find(&in);
 }
 
-/* The address of the BAR's first byte for this controller. */
-static enum phyr_reason pair_map(struct kshim_provider *provider, struct kshim_pair *pair)
+/* The address of the memory's first byte for this controller. */
+static enum phyr_reason pair_map(struct phyr_provider *provider, struct kshim_pair *pair)
 {
 	struct device *dev = &pair->nvme->pdev->dev;
 
@@ -254,7 +430,7 @@ static enum phyr_reason pair_map(struct kshim_provider *provider, struct kshim_p
 	}
 }
 
-static enum phyr_reason pair_new(struct kshim_provider *provider, struct kshim_nvme *nvme)
+static enum phyr_reason pair_new(struct phyr_provider *provider, struct kshim_nvme *nvme)
 {
 	struct kshim_pair *pair;
 
@@ -264,7 +440,7 @@ static enum phyr_reason pair_new(struct kshim_provider *provider, struct kshim_n
 	if (!pair)
 		return PHYR_NO_MEMORY;
 	pair->nvme = nvme;
-	pair->route = route_find(provider, nvme->pdev);
+	pair->route = kshim_provider_route(provider, nvme->pdev);
 	pair->reason = pair->route.reason;
 	if (pair->reason == PHYR_DIRECT)
 		pair->reason = pair_map(provider, pair);
@@ -272,7 +448,7 @@ static enum phyr_reason pair_new(struct kshim_provider *provider, struct kshim_n
 	return pair->reason;
 }
 
-enum phyr_reason kshim_pair_get(struct kshim_provider *provider, struct kshim_nvme *nvme)
+enum phyr_reason kshim_pair_get(struct phyr_provider *provider, struct kshim_nvme *nvme)
 {
 	const struct kshim_pair *pair;
 	enum phyr_reason reason;
@@ -293,7 +469,7 @@ enum phyr_reason kshim_pair_get(struct kshim_provider *provider, struct kshim_nv
 
 void kshim_pairs_drop(struct kshim_nvme *nvme)
 {
-	struct kshim_provider *provider;
+	struct phyr_provider *provider;
 	struct kshim_pair *pair, *next;
 
 	lockdep_assert_held(&kshim_devices);
@@ -307,7 +483,7 @@ void kshim_pairs_drop(struct kshim_nvme *nvme)
 
 void kshim_providers_remove(struct pci_dev *pdev)
 {
-	struct kshim_provider *provider, *next;
+	struct phyr_provider *provider, *next;
 
 	mutex_lock(&kshim_devices);
 	list_for_each_entry_safe(provider, next, &providers, list)
@@ -316,7 +492,7 @@ void kshim_providers_remove(struct pci_dev *pdev)
 	mutex_unlock(&kshim_devices);
 }
 
-static int route_query(struct kshim_provider *provider, struct block_device *bdev,
+static int route_query(struct phyr_provider *provider, struct block_device *bdev,
 		       struct phyr_route *arg)
 {
 	enum phyr_reason reason;
@@ -325,7 +501,7 @@ static int route_query(struct kshim_provider *provider, struct block_device *bde
 
 	disk = kshim_disk_enter(bdev, &reason);
 	if (disk) {
-		route = route_find(provider, disk->nvme->pdev);
+		route = kshim_provider_route(provider, disk->nvme->pdev);
 		arg->path = route.path;
 		reason = kshim_pair_get(provider, disk->nvme);
 		kshim_disk_exit(disk);
@@ -339,7 +515,7 @@ static int route_query(struct kshim_provider *provider, struct block_device *bde
 int kshim_route_query(struct phyr_route *arg)
 {
 	struct file *file __free(fput) = fget(arg->disk_fd);
-	struct kshim_provider *provider = NULL;
+	struct phyr_provider *provider = NULL;
 	struct pci_dev *pdev;
 	struct inode *inode;
 	int ret;

@@ -1,162 +1,109 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From user addresses to physical ranges: vectors of phyrs, and the walk of the page
- * tables that fills them. Whose memory it is and for how long it is good is for
- * provider.c and region.c.
+ * User memory as phyrs: pages are pinned, device memory comes from its region.
  */
 #include <linux/mm.h>
-#include <linux/sched/mm.h>
-#include <linux/slab.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
 
-#include "range.h"
+#include "kshim.h"
 
-void phyr_vec_init(struct phyr_vec *vec)
+#define PIN_BATCH	64
+
+/* Pin what has pages from @uaddr on: bytes done, or an error when that is none. */
+static ssize_t range_pin(unsigned long uaddr, size_t len, bool write, struct phyr_vec *vec)
 {
-	vec->phyr = vec->first;
-	vec->nr = 0;
-	vec->max = PHYR_VEC_INLINE;
-}
-EXPORT_SYMBOL_GPL(phyr_vec_init);
+	struct phyr_hold hold = { .kind = PHYR_HOLD_PINNED };
+	struct page *pages[PIN_BATCH];
+	unsigned long off = offset_in_page(uaddr);
+	size_t done = 0, n;
+	int nr, i, ret = 0;
 
-static int phyr_vec_grow(struct phyr_vec *vec)
-{
-	unsigned int max = vec->max * 2;
-	struct phyr *phyr;
-
-	phyr = kvmalloc_array(max, sizeof(*phyr), GFP_KERNEL);
-	if (!phyr)
-		return -ENOMEM;
-	memcpy(phyr, vec->phyr, vec->nr * sizeof(*phyr));
-	if (vec->phyr != vec->first)
-		kvfree(vec->phyr);
-	vec->phyr = phyr;
-	vec->max = max;
-	return 0;
-}
-
-int phyr_vec_append(struct phyr_vec *vec, phys_addr_t addr, size_t len)
-{
-	struct phyr *last = vec->nr ? &vec->phyr[vec->nr - 1] : NULL;
-	int ret;
-
-	if (last && last->addr + last->len == addr) {
-		last->len += len;
-		return 0;
-	}
-	if (vec->nr == vec->max) {
-		ret = phyr_vec_grow(vec);
+	len = min(len, PIN_BATCH * PAGE_SIZE - off);
+	nr = pin_user_pages_fast(uaddr - off, DIV_ROUND_UP(off + len, PAGE_SIZE),
+				 write ? FOLL_WRITE : 0, pages);
+	if (nr <= 0)
+		return nr ?: -EFAULT;
+	for (i = 0; i < nr; i++, off = 0, done += n) {
+		n = min(len - done, PAGE_SIZE - off);
+		ret = kshim_vec_add(vec, hold, page_to_phys(pages[i]) + off, n);
 		if (ret)
-			return ret;
+			break;
 	}
-	vec->phyr[vec->nr++] = (struct phyr){ .addr = addr, .len = len };
-	return 0;
-}
-EXPORT_SYMBOL_GPL(phyr_vec_append);
-
-void phyr_vec_free(struct phyr_vec *vec)
-{
-	if (vec->phyr != vec->first)
-		kvfree(vec->phyr);
-	phyr_vec_init(vec);
-}
-EXPORT_SYMBOL_GPL(phyr_vec_free);
-
-int kshim_pfnmap_leaf(struct vm_area_struct *vma, unsigned long uaddr,
-		      struct kshim_leaf *ret_leaf)
-{
-	struct follow_pfnmap_args args = { .vma = vma, .address = uaddr };
-	unsigned long bytes, into;
-	int ret;
-
-	ret = follow_pfnmap_start(&args);
-	if (ret)
-		return ret;
-	/* args.pfn is that of the 4 KiB page at uaddr, whatever the leaf's size */
-	bytes = kshim_pfnmap_bytes(&args);
-	into = uaddr & (bytes - 1) & PAGE_MASK;
-	ret_leaf->phys = PFN_PHYS(args.pfn) + offset_in_page(uaddr);
-	ret_leaf->len = min(bytes - into, vma->vm_end - (uaddr & PAGE_MASK)) -
-			offset_in_page(uaddr);
-	ret_leaf->writable = args.writable;
-	follow_pfnmap_end(&args);
-	return 0;
-}
-
-struct vm_area_struct *kshim_pfnmap_vma(struct mm_struct *mm, unsigned long uaddr)
-{
-	struct vm_area_struct *vma = vma_lookup(mm, uaddr);
-
-	if (!vma)
-		return ERR_PTR(-EFAULT);
-	return vma->vm_flags & VM_PFNMAP ? vma : ERR_PTR(-ENXIO);
+	/* those in the vector are the vector's */
+	unpin_user_pages(pages + i, nr - i);
+	return ret ?: done;
 }
 
 /*
- * Get the page tables to hold @uaddr with the access wanted. fixup_user_fault() may
- * drop and retake mmap_lock, so the caller looks everything up again.
+ * The part of a range that is one region's: bytes done, or an error. @region is the one
+ * if it is known, with a reference that is taken over.
  */
-int kshim_pfnmap_fault(struct mm_struct *mm, unsigned long uaddr, bool write)
+static ssize_t range_region(struct kshim_region *region, unsigned long uaddr, size_t len,
+			    bool write, struct phyr_vec *vec,
+			    enum phyr_reason *ret_reason)
 {
-	bool unlocked = false;
+	struct kshim_vec_mark mark = kshim_vec_mark(vec);
+	ssize_t ret;
 
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	return fixup_user_fault(mm, uaddr, write ? FAULT_FLAG_WRITE : 0, &unlocked);
+	for (;; region = NULL) {
+		if (!region)
+			region = kshim_region_get(uaddr);
+		if (IS_ERR(region))
+			return PTR_ERR(region);
+		len = min(len, region->end - uaddr);
+		ret = kshim_region_look(region, uaddr, len, write, vec);
+		if (ret == -ENOENT) {
+			kshim_vec_rewind(vec, &mark);
+			ret = kshim_region_fill(region, uaddr, len, write, ret_reason);
+			/* what was filled may be forgotten again at once */
+			if (!ret)
+				ret = kshim_region_look(region, uaddr, len, write, vec);
+		}
+		kshim_region_put(region);
+		if (!ret)
+			return len;
+		kshim_vec_rewind(vec, &mark);
+		if (ret != -ESTALE && ret != -ENOENT)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
 }
 
-static int phyr_vec_walk(struct mm_struct *mm, unsigned long uaddr, unsigned long end,
-			 bool write, struct phyr_vec *vec)
+int kshim_get_user(unsigned long uaddr, size_t len, bool write, struct phyr_vec *vec,
+		   enum phyr_reason *ret_reason)
 {
-	struct vm_area_struct *vma;
-	struct kshim_leaf leaf;
-	bool faulted = false;
-	int ret;
+	struct kshim_vec_mark mark = kshim_vec_mark(vec);
+	struct kshim_region *region;
+	ssize_t done;
 
-	while (uaddr < end) {
-		vma = kshim_pfnmap_vma(mm, uaddr);
-		if (IS_ERR(vma) || !(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
-			return -EFAULT;
-		ret = kshim_pfnmap_leaf(vma, uaddr, &leaf);
-		if (ret || (write && !leaf.writable)) {
-			if (faulted)
-				return -EFAULT;
-			ret = kshim_pfnmap_fault(mm, uaddr, write);
-			if (ret)
-				return ret == -ENOMEM ? ret : -EFAULT;
-			faulted = true;
-			continue;
-		}
-		faulted = false;
-		leaf.len = min(leaf.len, end - uaddr);
-		ret = phyr_vec_append(vec, leaf.phys, leaf.len);
-		if (ret)
-			return ret;
-		uaddr += leaf.len;
+	for (; len; uaddr += done, len -= done) {
+		region = kshim_region_find(uaddr);
+		done = region ? -EFAULT : range_pin(uaddr, len, write, vec);
+		if (done == -EFAULT)
+			done = range_region(region, uaddr, len, write, vec, ret_reason);
+		if (done < 0)
+			goto rewind;
 	}
 	return 0;
+
+rewind:
+	kshim_vec_rewind(vec, &mark);
+	/* pages that cannot be pinned are the caller's mistake */
+	return done == -ENXIO ? -EFAULT : done;
 }
 
 int get_user_phyrs(unsigned long uaddr, size_t len, unsigned int flags,
 		   struct phyr_vec *vec)
 {
-	unsigned int nr = vec->nr;
-	size_t last_len = nr ? vec->phyr[nr - 1].len : 0;
-	struct mm_struct *mm = current->mm;
-	int ret;
+	enum phyr_reason reason;
 
 	uaddr = untagged_addr(uaddr);
-	if (flags & ~PHYR_WRITE || !len || uaddr + len < uaddr)
+	if (flags & ~PHYR_WRITE || !len || uaddr + (len - 1) < uaddr)
 		return -EINVAL;
-	if (!mm)
+	if (!current->mm || !access_ok((void __user *)uaddr, len))
 		return -EFAULT;
-	mmap_read_lock(mm);
-	ret = phyr_vec_walk(mm, uaddr, uaddr + len, flags & PHYR_WRITE, vec);
-	mmap_read_unlock(mm);
-	if (ret) {
-		vec->nr = nr;
-		if (nr)
-			vec->phyr[nr - 1].len = last_len;
-	}
-	return ret;
+	return kshim_get_user(uaddr, len, flags & PHYR_WRITE, vec, &reason);
 }
 EXPORT_SYMBOL_GPL(get_user_phyrs);

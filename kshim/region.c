@@ -1,70 +1,94 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Regions: the page-less memory of one VMA, what phyr knows of its page tables, and
- * the promise that no device touches the memory after the mapping is gone.
+ * Regions: the device memory of one VMA, what phyr knows of its page tables, and the
+ * promise that no device touches the memory after the mapping is gone.
  *
- * The promise: the notifier marks the region dead and waits for the commands in
- * flight on it, before the page tables change. Every command enters the region just
- * before it is queued and is refused on a dead one. What was learned of the page
- * tables is published only while the region is alive, under the lock under which it
- * dies.
+ * The promise: the notifier closes the region's gate and waits for the commands that
+ * are inside, before the page tables change. Every command enters just before it is
+ * queued and is refused by a closed gate. What was learned of the page tables is
+ * published only while the gate is open, under the lock under which it is closed.
  *
- * Who waits where: a command never sleeps between enter and the queue, so the wait
+ * A change in a part of the mapping closes all of it. That costs who uses the rest a
+ * new walk and nothing else: the next I/O, and one that is under way, makes a new region.
+ *
+ * Who waits where: a command never sleeps between the gate and the queue, so the wait
  * ends with the driver's completion or time-out.
  */
+#include <linux/debugfs.h>
 #include <linux/hashtable.h>
+#include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
 #include "kshim.h"
-#include "range.h"
+#include "walk.h"
 
 /* Mapped pages around the ones asked for are learned with them, in windows of: */
-#define REGION_WINDOW_BYTES	(2UL << 20)
-/* What is asked for at once is at most a window, so that a walk sees at most two. */
-#define REGION_RUNS_MAX		(2 * REGION_WINDOW_BYTES / PAGE_SIZE)
+#define REGION_WINDOW_BYTES	PMD_SIZE
+/* Asked for at once is at most a window, so that a walk sees at most two page tables. */
+#define REGION_RUNS_MAX		(2 * PTRS_PER_PTE)
+
+static unsigned int max_regions = 16384;
+module_param(max_regions, uint, 0644);
+MODULE_PARM_DESC(max_regions,
+		 "mappings that are remembered at once; the one not used for longest goes (default: 16384)");
+
+static unsigned long max_ranges = 1UL << 20;
+module_param(max_ranges, ulong, 0644);
+MODULE_PARM_DESC(max_ranges,
+		 "physical ranges, of 16 bytes, that are remembered at once (default: 1048576)");
 
 static DEFINE_SPINLOCK(regions_lock);
 /* By mm; changed under regions_lock, read by RCU. */
 struct hlist_head kshim_regions[KSHIM_REGION_BUCKETS];
 static atomic64_t regions_revoked;
+static atomic_t nr_regions;
+static atomic_long_t nr_ranges;		/* of regions whose gate is open */
 
-struct kshim_region *kshim_region_find(unsigned long uaddr)
+/* Under RCU. */
+static struct kshim_region *region_lookup(unsigned long uaddr)
 {
 	struct mm_struct *mm = current->mm;
 	struct kshim_region *region;
 
-	rcu_read_lock();
 	hlist_for_each_entry_rcu(region, kshim_region_bucket(mm), node)
-		if (region->mm == mm && uaddr >= region->start && uaddr < region->end &&
-		    !READ_ONCE(region->dead) && refcount_inc_not_zero(&region->refs))
-			goto out;
-	region = NULL;
-out:
+		if (region->mm == mm && uaddr - region->start < region->bytes &&
+		    !READ_ONCE(region->gate.closed))
+			return region;
+	return NULL;
+}
+
+struct kshim_region *kshim_region_find(unsigned long uaddr)
+{
+	struct kshim_region *region;
+
+	rcu_read_lock();
+	region = region_lookup(uaddr);
+	if (region && !refcount_inc_not_zero(&region->refs))
+		region = NULL;
 	rcu_read_unlock();
 	return region;
 }
 
 static void map_free(struct kshim_map *map)
 {
-	unsigned int i;
-
-	if (!map)
-		return;
-	for (i = 0; i < map->nr; i++)
-		kshim_provider_put(map->extent[i].provider);
-	kvfree_rcu(map, rcu);
+	if (map)
+		kvfree_rcu(map, rcu);
 }
 
 static void region_free(struct work_struct *work)
 {
 	struct kshim_region *region = container_of(work, struct kshim_region, reap);
+	unsigned int i;
 
 	map_free(rcu_dereference_protected(region->map, true));
-	/* readers of the hash may still look at it */
-	synchronize_rcu();
-	kfree(region);
+	for (i = 0; i < region->nr_providers; i++)
+		kshim_provider_put(region->provider[i]);
+	/* readers of the hash, and who leaves the gate, may still look at it */
+	kfree_rcu_mightsleep(region);
+	atomic_dec(&nr_regions);
 }
 
 void kshim_region_put(struct kshim_region *region)
@@ -75,29 +99,18 @@ void kshim_region_put(struct kshim_region *region)
 	}
 }
 
-/* Writes that the disk posted may still be on their way when its completion is here;
- * they have to arrive before the memory is somebody else's. */
-static void region_flush(struct kshim_region *region)
-{
-	struct kshim_provider *last = NULL;
-	struct kshim_map *map;
-	unsigned int i;
-
-	/* a dead region's map does not change, and the caller keeps the region */
-	map = rcu_dereference_protected(region->map, READ_ONCE(region->dead));
-	for (i = 0; map && i < map->nr; i++) {
-		if (map->extent[i].provider != last)
-			kshim_provider_flush(map->extent[i].provider);
-		last = map->extent[i].provider;
-	}
-}
-
+/*
+ * Nobody is inside of the closed gate any more. Writes that the disk posted may still be
+ * on their way when its completion is here; they have to arrive before the memory is
+ * somebody else's.
+ */
 static void region_drain(struct kshim_region *region)
 {
-	/* pairs with kshim_region_enter() */
-	smp_mb();
-	wait_var_event(&region->in_flight, !atomic_read(&region->in_flight));
-	region_flush(region);
+	unsigned int i, nr = READ_ONCE(region->nr_providers);
+
+	kshim_gate_drain(&region->gate);
+	for (i = 0; i < nr; i++)
+		kshim_provider_flush(region->provider[i]);
 }
 
 /* The second half of dying, where it may wait for the notifier that began it. */
@@ -115,16 +128,19 @@ static void region_reap(struct work_struct *work)
 }
 
 /*
- * True when this call killed it: the caller then queues the reaping. It stays in the
- * hash until nothing is in flight, where kshim_regions_revoke() finds it.
+ * True when this call closed it: the caller then queues the reaping. It stays in the
+ * hash until nothing is inside, where kshim_regions_revoke() finds it.
  */
-static bool region_mark_dead(struct kshim_region *region)
+static bool region_close(struct kshim_region *region)
 {
-	lockdep_assert_held(&region->lock);
-	if (region->dead)
+	struct kshim_map *map = rcu_dereference_protected(region->map,
+						lockdep_is_held(&region->lock));
+
+	if (region->gate.closed)
 		return false;
-	WRITE_ONCE(region->dead, true);
-	atomic64_inc(&regions_revoked);
+	WRITE_ONCE(region->gate.closed, true);
+	if (map)
+		atomic_long_sub(map->nr, &nr_ranges);
 	return true;
 }
 
@@ -134,19 +150,19 @@ static bool region_invalidate(struct mmu_interval_notifier *mni,
 {
 	struct kshim_region *region = container_of(mni, struct kshim_region, mni);
 	bool blockable = mmu_notifier_range_blockable(range);
-	bool idle, killed;
+	bool idle, closed;
 
 	spin_lock(&region->lock);
 	mmu_interval_set_seq(mni, cur_seq);
-	killed = region_mark_dead(region);
+	closed = region_close(region);
 	spin_unlock(&region->lock);
+	if (closed)
+		atomic64_inc(&regions_revoked);
 
-	/* pairs with kshim_region_enter() */
-	smp_mb();
-	idle = !atomic_read(&region->in_flight);
+	idle = kshim_gate_idle(&region->gate);
 	if (blockable || idle)
 		region_drain(region);
-	if (killed)
+	if (closed)
 		queue_work(kshim_wq, &region->reap);
 	return blockable || idle;
 }
@@ -155,21 +171,22 @@ static const struct mmu_interval_notifier_ops region_ops = {
 	.invalidate = region_invalidate,
 };
 
-/* Is it to be killed, or waited for? Under RCU. */
-static bool region_has(struct kshim_region *region, const struct kshim_provider *provider)
+/* Is it to be closed, or waited for? */
+static bool region_has(struct kshim_region *region, const struct phyr_provider *provider)
 {
-	const struct kshim_map *map = rcu_dereference(region->map);
-	unsigned int i;
+	unsigned int i, nr = READ_ONCE(region->nr_providers);
 
-	if (READ_ONCE(region->dead) && !atomic_read(&region->in_flight))
+	if (READ_ONCE(region->gate.closed) && kshim_gate_idle(&region->gate))
 		return false;
-	for (i = 0; provider && map && i < map->nr; i++)
-		if (map->extent[i].provider == provider)
+	/* pairs with region_slot() */
+	smp_rmb();
+	for (i = 0; provider && i < nr; i++)
+		if (region->provider[i] == provider)
 			return true;
 	return !provider;
 }
 
-static struct kshim_region *region_next(const struct kshim_provider *provider)
+static struct kshim_region *region_next(const struct phyr_provider *provider)
 {
 	struct kshim_region *region;
 	unsigned int bucket;
@@ -184,19 +201,30 @@ out:
 	return region;
 }
 
-/* Kill every region, or those with memory of one provider, and wait for each. */
-void kshim_regions_revoke(const struct kshim_provider *provider)
+/* Returns whether it was open. */
+static bool region_kill(struct kshim_region *region)
+{
+	bool closed;
+
+	spin_lock(&region->lock);
+	closed = region_close(region);
+	spin_unlock(&region->lock);
+	return closed;
+}
+
+/* Close every region, or those with memory of one provider, and wait for each. */
+void kshim_regions_revoke(const struct phyr_provider *provider)
 {
 	struct kshim_region *region;
-	bool killed;
+	bool closed;
 
 	while ((region = region_next(provider))) {
-		spin_lock(&region->lock);
-		killed = region_mark_dead(region);
-		spin_unlock(&region->lock);
+		closed = region_kill(region);
 		region_drain(region);
-		if (killed)
+		if (closed) {
+			atomic64_inc(&regions_revoked);
 			queue_work(kshim_wq, &region->reap);
+		}
 		kshim_region_put(region);
 	}
 }
@@ -204,6 +232,26 @@ void kshim_regions_revoke(const struct kshim_provider *provider)
 u64 kshim_regions_revoked(void)
 {
 	return atomic64_read(&regions_revoked);
+}
+
+/*
+ * Forget the region that was not used for longest, but not @keep. Who uses it again
+ * learns it anew. False when there is no other.
+ */
+static bool region_evict(const struct kshim_region *keep)
+{
+	struct kshim_region *region, *oldest = NULL;
+	unsigned int bucket;
+
+	rcu_read_lock();
+	hash_for_each_rcu(kshim_regions, bucket, region, node)
+		if (region != keep && !READ_ONCE(region->gate.closed) &&
+		    (!oldest || time_before(READ_ONCE(region->used), oldest->used)))
+			oldest = region;
+	if (oldest && region_kill(oldest))
+		queue_work(kshim_wq, &oldest->reap);
+	rcu_read_unlock();
+	return oldest;
 }
 
 struct region_insert {
@@ -247,12 +295,19 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start
 	struct kshim_region *region;
 	int ret;
 
-	region = kzalloc(sizeof(*region), GFP_KERNEL);
+	/* what is closed still counts until it is reaped */
+	if (atomic_read(&nr_regions) >= READ_ONCE(max_regions) && !region_evict(NULL) &&
+	    atomic_read(&nr_regions) / 2 >= READ_ONCE(max_regions))
+		return ERR_PTR(-ENOMEM);
+	region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
 	if (!region)
 		return ERR_PTR(-ENOMEM);
 	region->mm = mm;
 	region->start = start;
 	region->end = end;
+	region->bytes = end - start;
+	region->used = jiffies;
+	kshim_gate_init(&region->gate);
 	refcount_set(&region->refs, 2);		/* the hash's and the caller's */
 	spin_lock_init(&region->lock);
 	mutex_init(&region->fill);
@@ -262,11 +317,12 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start
 		kfree(region);
 		return ERR_PTR(ret == -ENOMEM ? ret : -EFAULT);
 	}
+	atomic_inc(&nr_regions);
 
-	/* The notifier may have come and gone: then it is dead, and being reaped. */
+	/* The notifier may have come and gone: then it is closed, and being reaped. */
 	spin_lock(&region->lock);
 	spin_lock(&regions_lock);
-	if (!region->dead)
+	if (!region->gate.closed)
 		hlist_add_head_rcu(&region->node, kshim_region_bucket(mm));
 	spin_unlock(&regions_lock);
 	spin_unlock(&region->lock);
@@ -283,7 +339,7 @@ struct kshim_region *kshim_region_get(unsigned long uaddr)
 	if (region)
 		return region;
 	mmap_read_lock(mm);
-	vma = kshim_pfnmap_vma(mm, uaddr);
+	vma = kshim_walk_vma(mm, uaddr);
 	if (!IS_ERR(vma)) {
 		start = vma->vm_start;
 		end = vma->vm_end;
@@ -292,16 +348,17 @@ struct kshim_region *kshim_region_get(unsigned long uaddr)
 	return IS_ERR(vma) ? ERR_CAST(vma) : region_new(mm, start, end);
 }
 
-static const struct kshim_extent *map_find(const struct kshim_map *map,
-					   unsigned long uaddr)
+/* ------------------------------------------------------------------ the map */
+
+static const struct kshim_extent *map_find(const struct kshim_map *map, u64 page)
 {
 	unsigned int lo = 0, hi = map ? map->nr : 0, mid;
 
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
-		if (uaddr < map->extent[mid].uaddr)
+		if (page < map->extent[mid].page)
 			hi = mid;
-		else if (uaddr - map->extent[mid].uaddr >= map->extent[mid].len)
+		else if (page - map->extent[mid].page >= map->extent[mid].nr)
 			lo = mid + 1;
 		else
 			return &map->extent[mid];
@@ -309,327 +366,434 @@ static const struct kshim_extent *map_find(const struct kshim_map *map,
 	return NULL;
 }
 
-bool kshim_region_covers(struct kshim_region *region, unsigned long uaddr, size_t len,
-			 bool write)
+/* What the map knows at @uaddr, for an access: bytes, 0 when nothing. Copied out, for
+ * the map may go. */
+static size_t region_at(struct kshim_region *region, unsigned long uaddr, bool write,
+			struct kshim_extent *ret_extent)
 {
 	const struct kshim_extent *extent;
-	const struct kshim_map *map;
-	size_t n;
+	unsigned long off = uaddr - region->start;
+	size_t bytes = 0;
 
 	rcu_read_lock();
-	map = rcu_dereference(region->map);
-	while (len) {
-		extent = map_find(map, uaddr);
-		if (!extent || !(write ? extent->writable : extent->readable))
-			break;
-		n = min(len, extent->uaddr + extent->len - uaddr);
-		uaddr += n;
-		len -= n;
+	extent = map_find(rcu_dereference(region->map), off >> PAGE_SHIFT);
+	if (extent && (write ? extent->writable : extent->readable)) {
+		*ret_extent = *extent;
+		bytes = ((u64)(extent->page + extent->nr) << PAGE_SHIFT) - off;
 	}
 	rcu_read_unlock();
-	return !len;
+	return bytes;
 }
 
-int kshim_region_segs(struct kshim_region *region, unsigned long uaddr, size_t len,
-		      bool write, const struct kshim_nvme *nvme,
-		      struct kshim_segs *segs, size_t *ret_len)
+bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr_vec *vec)
 {
 	const struct kshim_extent *extent;
-	const struct kshim_pair *pair;
-	const struct kshim_map *map;
-	unsigned long from = uaddr;
-	size_t n;
+	struct kshim_region *region;
+	unsigned long off;
+	u64 into;
 
-	map = rcu_dereference(region->map);
+	rcu_read_lock();
+	region = region_lookup(uaddr);
+	if (!region)
+		goto unlock;
+	off = uaddr - region->start;
+	extent = map_find(rcu_dereference(region->map), off >> PAGE_SHIFT);
+	if (!extent || !(write ? extent->writable : extent->readable))
+		goto unlock;
+	into = off - ((u64)extent->page << PAGE_SHIFT);
+	if (len > ((u64)extent->nr << PAGE_SHIFT) - into ||
+	    !refcount_inc_not_zero(&region->refs))
+		goto unlock;
+	vec->first[0].addr = PFN_PHYS(extent->pfn) + into;
+	vec->first[0].len = len;
+	vec->first_hold[0].gate = &region->gate;
+	vec->first_hold[0].provider = region->provider[extent->slot];
+	vec->first_hold[0].nr = 1;
+	vec->first_hold[0].kind = PHYR_HOLD_REGION;
+	vec->nr = vec->nr_holds = 1;
+	vec->bytes = len;
+	if (region->used != jiffies)
+		WRITE_ONCE(region->used, jiffies);
+	rcu_read_unlock();
+	return true;
+
+unlock:
+	rcu_read_unlock();
+	return false;
+}
+
+int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t len,
+		      bool write, struct phyr_vec *vec)
+{
+	struct phyr_hold hold = { .kind = PHYR_HOLD_REGION, .gate = &region->gate };
+	struct kshim_extent extent;
+	size_t n;
+	int ret;
+
 	for (; len; uaddr += n, len -= n) {
-		extent = map_find(map, uaddr);
-		if (!extent || !(write ? extent->writable : extent->readable))
-			return -EFAULT;
-		pair = kshim_pair_find(extent->provider, nvme);
-		if (!pair || pair->reason != PHYR_DIRECT)
-			return -EFAULT;
-		n = min(len, extent->uaddr + extent->len - uaddr);
-		if (kshim_segs_append(segs, pair->dma + (uaddr - extent->uaddr) +
-				      (extent->phys - extent->provider->start), n))
-			break;
+		n = min(len, region_at(region, uaddr, write, &extent));
+		if (!n)
+			return -ENOENT;
+		hold.provider = region->provider[extent.slot];
+		ret = kshim_vec_add(vec, hold, PFN_PHYS(extent.pfn) + uaddr - region->start -
+				    ((u64)extent.page << PAGE_SHIFT), n);
+		if (ret)
+			return ret;
 	}
-	*ret_len = uaddr - from;
 	return 0;
 }
 
-enum phyr_reason kshim_region_reach(struct kshim_region *region, unsigned long uaddr,
-				    size_t len, struct kshim_nvme *nvme)
+static bool region_knows(struct kshim_region *region, unsigned long uaddr, size_t len,
+			 bool write)
 {
-	const struct kshim_extent *extent;
-	struct kshim_provider *provider;
-	enum phyr_reason reason = PHYR_DIRECT;
+	struct kshim_extent extent;
 	size_t n;
 
-	while (len && reason == PHYR_DIRECT) {
-		rcu_read_lock();
-		extent = map_find(rcu_dereference(region->map), uaddr);
-		if (!extent) {
-			rcu_read_unlock();
-			return PHYR_REVOKED;
-		}
-		n = min(len, extent->uaddr + extent->len - uaddr);
-		provider = extent->provider;
-		/* the extent's reference is safe to copy while a reader may see it */
-		if (!refcount_inc_not_zero(&provider->refs))
-			provider = NULL;
-		rcu_read_unlock();
-		if (!provider)
-			return PHYR_REVOKED;
-		reason = kshim_pair_get(provider, nvme);
-		kshim_provider_put(provider);
-		uaddr += n;
-		len -= n;
+	for (; len; uaddr += n, len -= n) {
+		n = min(len, region_at(region, uaddr, write, &extent));
+		if (!n)
+			return false;
 	}
-	return reason;
+	return true;
 }
 
 /* ------------------------------------------------- learning the page tables */
 
-/* What a walk has found: runs, ascending and disjoint. */
+/* What a walk has found, and whose it is. */
 struct region_walk {
-	struct kshim_extent *run;
-	unsigned int nr;
+	struct kshim_runs runs;
+	struct kshim_extent *extent;
+	unsigned int nr, max;
 };
 
-static bool extent_joins(const struct kshim_extent *a, const struct kshim_extent *b)
-{
-	return a->uaddr + a->len == b->uaddr && a->phys + a->len == b->phys &&
-	       a->provider == b->provider && a->readable == b->readable &&
-	       a->writable == b->writable;
-}
-
-static void walk_add(struct region_walk *walk, struct kshim_extent run)
-{
-	struct kshim_extent *last = walk->nr ? &walk->run[walk->nr - 1] : NULL;
-
-	if (last && extent_joins(last, &run))
-		last->len += run.len;
-	else
-		walk->run[walk->nr++] = run;
-}
-
 /*
- * Walk the windows around [uaddr, end). The pages asked for are faulted in, their
- * neighbours only taken along.
+ * Walk the pages [at, stop). Those that are wanted are faulted in, the others only
+ * taken along. A leaf that is larger than a page table is taken as a whole. Returns how
+ * far it came, or an error.
  */
-static int region_walk(struct kshim_region *region, unsigned long uaddr,
-		       unsigned long end, bool write, struct region_walk *walk)
+static long region_walk_part(struct kshim_region *region, unsigned long at,
+			     unsigned long stop, bool wanted, bool write,
+			     struct kshim_runs *runs)
 {
-	unsigned long at = max(round_down(uaddr, REGION_WINDOW_BYTES), region->start);
-	unsigned long stop = min(round_up(end, REGION_WINDOW_BYTES), region->end);
 	struct mm_struct *mm = region->mm;
 	struct vm_area_struct *vma;
-	struct kshim_leaf leaf;
-	bool wanted, faulted = false;
+	unsigned long faulted = 0;
+	struct kshim_run *last;
 	int ret;
 
 	while (at < stop) {
-		wanted = at + PAGE_SIZE > uaddr && at < end;
-		vma = kshim_pfnmap_vma(mm, at);
-		if (IS_ERR(vma) || !(vma->vm_flags & (write ? VM_WRITE : VM_READ))) {
-			if (wanted)
-				return -EFAULT;
+		vma = kshim_walk_vma(mm, at);
+		ret = IS_ERR(vma) ? -EFAULT :
+		      kshim_walk_runs(vma, at, stop, wanted && write, runs);
+		if (!ret) {
+			last = &runs->run[runs->nr - 1];
+			if (!wanted)
+				last->len = min(last->len, stop - last->uaddr);
+			last->len = min(last->len, region->end - last->uaddr);
+			at = last->uaddr + last->len;
+		} else if (!wanted) {
 			at += PAGE_SIZE;
-			continue;
-		}
-		ret = kshim_pfnmap_leaf(vma, at, &leaf);
-		if (wanted && (ret || (write && !leaf.writable))) {
-			ret = faulted ? -EFAULT : kshim_pfnmap_fault(mm, at, write);
+		} else if (ret == -EAGAIN && faulted != at) {
+			ret = kshim_walk_fault(mm, at, write);
 			if (ret)
 				return ret == -ENOMEM ? ret : -EFAULT;
-			faulted = true;
-			continue;
+			faulted = at;
+		} else {
+			return ret == -ENOSPC ? -ENOMEM : -EFAULT;
 		}
-		faulted = false;
-		if (ret) {
-			at += PAGE_SIZE;
-			continue;
-		}
-		leaf.len = min(leaf.len, stop - at);
-		if (at < uaddr && !wanted)	/* the next page has to be looked at */
-			leaf.len = min(leaf.len, round_down(uaddr, PAGE_SIZE) - at);
-		walk_add(walk, (struct kshim_extent){
-			.uaddr = at, .len = leaf.len, .phys = leaf.phys,
-			.readable = vma->vm_flags & VM_READ,
-			.writable = leaf.writable && (vma->vm_flags & VM_WRITE),
-		});
-		at += leaf.len;
 	}
+	return at;
+}
+
+/* Walk the windows around [uaddr, end). */
+static int region_walk(struct kshim_region *region, unsigned long uaddr,
+		       unsigned long end, bool write, struct kshim_runs *runs)
+{
+	unsigned long start = max(round_down(uaddr, REGION_WINDOW_BYTES), region->start);
+	unsigned long stop = min(round_up(end, REGION_WINDOW_BYTES), region->end);
+	long at;
+
+	region_walk_part(region, start, round_down(uaddr, PAGE_SIZE), false, write, runs);
+	at = region_walk_part(region, round_down(uaddr, PAGE_SIZE),
+			      round_up(end, PAGE_SIZE), true, write, runs);
+	if (at < 0)
+		return at;
+	region_walk_part(region, at, stop, false, write, runs);
 	return 0;
 }
 
-static void walk_put(struct region_walk *walk)
+/* The provider's place in the region's list, or -1 when that is full. */
+static int region_slot(struct kshim_region *region, struct phyr_provider *provider)
 {
 	unsigned int i;
 
-	for (i = 0; i < walk->nr; i++)
-		if (walk->run[i].provider)
-			kshim_provider_put(walk->run[i].provider);
-	kvfree(walk->run);
+	lockdep_assert_held(&region->fill);
+	for (i = 0; i < region->nr_providers; i++)
+		if (region->provider[i] == provider)
+			return i;
+	if (i == KSHIM_REGION_PROVIDERS)
+		return -1;
+	refcount_inc(&provider->refs);
+	region->provider[i] = provider;
+	/* pairs with region_has() */
+	smp_wmb();
+	WRITE_ONCE(region->nr_providers, i + 1);
+	return i;
 }
 
-/* Find whose memory each run is; runs that are nobody's are dropped, unless wanted. */
-static int walk_own(struct region_walk *walk, unsigned long uaddr, unsigned long end,
-		    enum phyr_reason *ret_reason)
+/* How much of the front of a run is one provider's, and which; 0: nobody's. */
+static size_t run_own(struct kshim_region *region, const struct kshim_run *run,
+		      int *ret_slot)
 {
-	unsigned int i, nr = 0;
-	struct kshim_extent run;
+	struct phyr_provider *provider = kshim_provider_get(run->phys, PAGE_SIZE);
+	size_t len = 0;
 
-	for (i = 0; i < walk->nr; i++) {
-		run = walk->run[i];
-		walk->run[i].provider = NULL;
-		run.provider = kshim_provider_get(run.phys, run.len);
-		if (run.provider) {
-			walk->run[nr++] = run;
-		} else if (run.uaddr < end && run.uaddr + run.len > uaddr) {
-			walk->nr = nr;
-			*ret_reason = PHYR_NOT_DEVICE_MEMORY;
-			return -EFAULT;
+	if (!provider)
+		return 0;
+	*ret_slot = region_slot(region, provider);
+	if (*ret_slot >= 0)
+		len = min(run->len, round_down(provider->start + provider->len - run->phys,
+					       PAGE_SIZE));
+	kshim_provider_put(provider);
+	return len;
+}
+
+/* Find whose memory the runs are; pages that are nobody's are dropped, unless wanted. */
+static int walk_own(struct kshim_region *region, struct region_walk *walk,
+		    unsigned long uaddr, unsigned long end, enum phyr_reason *ret_reason)
+{
+	struct kshim_run run;
+	unsigned int i;
+	size_t n;
+	int slot;
+
+	walk->nr = 0;
+	for (i = 0; i < walk->runs.nr; i++) {
+		run = walk->runs.run[i];
+		for (; run.len && walk->nr < walk->max; run.uaddr += n, run.phys += n,
+		     run.len -= n) {
+			n = run_own(region, &run, &slot);
+			if (n) {
+				walk->extent[walk->nr++] = (struct kshim_extent){
+					.page = (run.uaddr - region->start) >> PAGE_SHIFT,
+					.nr = n >> PAGE_SHIFT,
+					.pfn = PHYS_PFN(run.phys),
+					.slot = slot,
+					.readable = run.readable,
+					.writable = run.writable,
+				};
+			} else if (run.uaddr < end && run.uaddr + PAGE_SIZE > uaddr) {
+				*ret_reason = PHYR_NOT_DEVICE_MEMORY;
+				return -EFAULT;
+			} else {
+				n = PAGE_SIZE;
+			}
 		}
 	}
-	walk->nr = nr;
 	return 0;
 }
 
-/* Add an extent with a reference of its provider's of its own, cut to begin at @from. */
-static void map_add(struct kshim_map *map, struct kshim_extent extent,
-		    unsigned long from, unsigned long to)
-{
-	struct kshim_extent *last;
+#define EXTENT_NR_MAX	((1U << 28) - 1)
 
-	if (from > extent.uaddr) {
-		if (from - extent.uaddr >= extent.len)
-			return;
-		extent.phys += from - extent.uaddr;
-		extent.len -= from - extent.uaddr;
-		extent.uaddr = from;
-	}
-	if (to <= extent.uaddr)
+static bool extent_joins(const struct kshim_extent *a, const struct kshim_extent *b)
+{
+	return a->page + a->nr == b->page && a->pfn + a->nr == b->pfn &&
+	       a->slot == b->slot && a->readable == b->readable &&
+	       a->writable == b->writable && a->nr + b->nr <= EXTENT_NR_MAX;
+}
+
+/* Add the part of an extent that lies in the pages [from, to). */
+static void map_add(struct kshim_map *map, struct kshim_extent extent, u64 from, u64 to)
+{
+	struct kshim_extent *last = map->nr ? &map->extent[map->nr - 1] : NULL;
+	u64 end = min_t(u64, extent.page + extent.nr, to);
+
+	from = max_t(u64, from, extent.page);
+	if (from >= end)
 		return;
-	extent.len = min(extent.len, to - extent.uaddr);
-	last = map->nr ? &map->extent[map->nr - 1] : NULL;
+	extent.pfn += from - extent.page;
+	extent.page = from;
+	extent.nr = end - from;
 	if (last && extent_joins(last, &extent)) {
-		last->len += extent.len;
+		last->nr += extent.nr;
 		return;
 	}
-	refcount_inc(&extent.provider->refs);
 	map->nr++;
 	map->extent[map->nr - 1] = extent;
+}
+
+/* The same in no more memory than it needs, if there is any. */
+static struct kshim_map *map_trim(struct kshim_map *map)
+{
+	struct kshim_map *exact;
+
+	exact = kvmalloc(struct_size(exact, extent, map->nr), GFP_KERNEL_ACCOUNT);
+	if (!exact)
+		return map;
+	exact->nr = map->nr;
+	memcpy(exact->extent, map->extent, flex_array_size(map, extent, map->nr));
+	kvfree(map);
+	return exact;
 }
 
 /* Old map and walk in one; where both know something, the walk is newer. */
 static struct kshim_map *map_merge(const struct kshim_map *old,
 				   const struct region_walk *walk)
 {
-	unsigned int i, w, nr = (old ? old->nr : 0) + 2 * walk->nr + 1;
+	unsigned int i = 0, w, max = (old ? old->nr : 0) + 2 * walk->nr;
 	struct kshim_map *map;
-	unsigned long at = 0;
+	u64 at = 0, to;
 
-	map = kvzalloc(struct_size(map, extent, nr), GFP_KERNEL);
+	map = kvmalloc(struct_size(map, extent, max), GFP_KERNEL);
 	if (!map)
 		return NULL;
-	for (w = 0, i = 0; w <= walk->nr; w++) {
-		unsigned long to = w < walk->nr ? walk->run[w].uaddr : ULONG_MAX;
-
+	map->nr = 0;
+	for (w = 0; w <= walk->nr; w++) {
+		to = w < walk->nr ? walk->extent[w].page : U64_MAX;
 		/* what the old map knows between the last run and this one */
-		for (; old && i < old->nr && old->extent[i].uaddr < to; i++) {
+		for (; old && i < old->nr && old->extent[i].page < to; i++) {
 			map_add(map, old->extent[i], at, to);
-			if (old->extent[i].uaddr + old->extent[i].len > to)
+			if (old->extent[i].page + old->extent[i].nr > to)
 				break;
 		}
 		if (w == walk->nr)
 			break;
-		map_add(map, walk->run[w], 0, ULONG_MAX);
-		at = walk->run[w].uaddr + walk->run[w].len;
+		map_add(map, walk->extent[w], 0, U64_MAX);
+		at = walk->extent[w].page + walk->extent[w].nr;
+	}
+	return map_trim(map);
+}
+
+/* The new map, within bounds: other regions are forgotten for it, then its own past. */
+static struct kshim_map *map_new(struct kshim_region *region, const struct region_walk *walk)
+{
+	const struct kshim_map *old = rcu_dereference_protected(region->map,
+						lockdep_is_held(&region->fill));
+	unsigned int nr_old = old ? old->nr : 0;
+	struct kshim_map *map = map_merge(old, walk);
+
+	while (map && map->nr > nr_old &&
+	       atomic_long_read(&nr_ranges) + map->nr - nr_old > READ_ONCE(max_ranges)) {
+		if (region_evict(region))
+			continue;
+		kvfree(map);
+		return map_merge(NULL, walk);
 	}
 	return map;
 }
 
-/* Publish, unless the page tables changed under the walk: then the region is dead. */
+/* Publish, unless the page tables changed under the walk: then the gate is closed. */
 static int region_publish(struct kshim_region *region, struct kshim_map *map,
 			  unsigned long seq)
 {
 	struct kshim_map *old;
 
 	spin_lock(&region->lock);
-	if (region->dead || mmu_interval_read_retry(&region->mni, seq)) {
+	if (region->gate.closed || mmu_interval_read_retry(&region->mni, seq)) {
 		spin_unlock(&region->lock);
-		map_free(map);
+		kvfree(map);
 		return -ESTALE;
 	}
 	old = rcu_replace_pointer(region->map, map, lockdep_is_held(&region->lock));
+	atomic_long_add((long)map->nr - (old ? old->nr : 0), &nr_ranges);
 	spin_unlock(&region->lock);
 	map_free(old);
 	return 0;
 }
 
 static int region_learn(struct kshim_region *region, unsigned long uaddr,
-			unsigned long end, bool write, enum phyr_reason *ret_reason)
+			unsigned long end, bool write, struct region_walk *walk,
+			enum phyr_reason *ret_reason)
 {
-	struct region_walk walk = { };
 	struct kshim_map *map;
 	unsigned long seq;
 	int ret;
 
-	walk.run = kvcalloc(REGION_RUNS_MAX, sizeof(*walk.run), GFP_KERNEL);
-	if (!walk.run)
-		return -ENOMEM;
+	walk->runs.nr = 0;
 	seq = mmu_interval_read_begin(&region->mni);
 	mmap_read_lock(region->mm);
-	ret = region_walk(region, uaddr, end, write, &walk);
+	ret = region_walk(region, uaddr, end, write, &walk->runs);
 	mmap_read_unlock(region->mm);
-	if (ret) {
-		kvfree(walk.run);
-		return READ_ONCE(region->dead) ? -ESTALE : ret;
+	if (!ret)
+		ret = walk_own(region, walk, uaddr, end, ret_reason);
+	if (ret)
+		return READ_ONCE(region->gate.closed) ? -ESTALE : ret;
+	map = map_new(region, walk);
+	return map ? region_publish(region, map, seq) : -ENOMEM;
+}
+
+static int region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
+		       bool write, struct region_walk *walk, enum phyr_reason *ret_reason)
+{
+	size_t n;
+	int ret;
+
+	for (; len; uaddr += n, len -= n) {
+		n = min_t(size_t, len, REGION_WINDOW_BYTES);
+		if (READ_ONCE(region->gate.closed))
+			return -ESTALE;
+		if (region_knows(region, uaddr, n, write))
+			continue;
+		ret = region_learn(region, uaddr, uaddr + n, write, walk, ret_reason);
+		if (ret)
+			return ret;
 	}
-	ret = walk_own(&walk, uaddr, end, ret_reason);
-	if (!ret) {
-		map = map_merge(rcu_dereference_protected(region->map,
-					lockdep_is_held(&region->fill)), &walk);
-		ret = map ? region_publish(region, map, seq) : -ENOMEM;
-	}
-	walk_put(&walk);
-	return ret;
+	return 0;
 }
 
 int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, enum phyr_reason *ret_reason)
 {
-	int ret = 0;
+	struct region_walk walk = {
+		.runs.max = REGION_RUNS_MAX,
+		.max = REGION_RUNS_MAX + KSHIM_REGION_PROVIDERS,
+	};
+	int ret = -ENOMEM;
 
-	mutex_lock(&region->fill);
-	while (len && !ret) {
-		size_t n = min_t(size_t, len, REGION_WINDOW_BYTES);
-
-		if (READ_ONCE(region->dead))
-			ret = -ESTALE;
-		else if (!kshim_region_covers(region, uaddr, n, write))
-			ret = region_learn(region, uaddr, uaddr + n, write, ret_reason);
-		if (!ret && !kshim_region_covers(region, uaddr, n, write))
-			ret = -EFAULT;
-		uaddr += n;
-		len -= n;
+	walk.runs.run = kvmalloc_array(walk.runs.max, sizeof(*walk.runs.run), GFP_KERNEL);
+	walk.extent = kvmalloc_array(walk.max, sizeof(*walk.extent), GFP_KERNEL);
+	if (walk.runs.run && walk.extent) {
+		mutex_lock(&region->fill);
+		ret = region_fill(region, uaddr, len, write, &walk, ret_reason);
+		mutex_unlock(&region->fill);
 	}
-	mutex_unlock(&region->fill);
+	kvfree(walk.extent);
+	kvfree(walk.runs.run);
 	if (ret == -ENOMEM)
 		*ret_reason = PHYR_NO_MEMORY;
 	return ret;
 }
 
+/* ------------------------------------------------------------------ up, down */
+
+static struct dentry *regions_dir;
+
+static int regions_show(struct seq_file *m, void *v)
+{
+	long ranges = atomic_long_read(&nr_ranges);
+	long regions = atomic_read(&nr_regions);
+
+	seq_printf(m, "regions %ld\nranges %ld\nbytes %zu\n", regions, ranges,
+		   regions * (sizeof(struct kshim_region) + sizeof(struct kshim_map)) +
+		   ranges * sizeof(struct kshim_extent));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(regions);
+
 int kshim_regions_init(void)
 {
+	BUILD_BUG_ON(sizeof(struct kshim_extent) != 16);
+	BUILD_BUG_ON(KSHIM_REGION_PROVIDERS > 1 << 4);
 	hash_init(kshim_regions);
+	regions_dir = debugfs_create_dir("phyr", NULL);
+	debugfs_create_file("regions", 0400, regions_dir, NULL, &regions_fops);
 	return 0;
 }
 
 /* Nobody makes new ones any more. */
 void kshim_regions_exit(void)
 {
+	debugfs_remove(regions_dir);
 	kshim_regions_revoke(NULL);
 	/* reaping queues freeing */
 	flush_workqueue(kshim_wq);

@@ -30,7 +30,7 @@ static const char *const reason_texts[] = {
 		"the buffer has no struct pages but lies in no memory BAR of a present "
 		"PCI device; map a BAR",
 	[PHYR_REASON_MIXED_BUFFER] =
-		"one call named host memory and device memory; make a call for each",
+		"not given any more: one call named host memory and device memory",
 	[PHYR_REASON_NOT_NVME] =
 		"the disk is no plain PCIe NVMe namespace (but dm, md, loop, multipath,"
 		" fabrics, SATA ...); use one that is, for multipath boot with "

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * NVMe commands whose buffer is device memory. A command is a request without a bio on
+ * the namespace's own queue; the stock driver sends the PRPs that it finds in it.
+ *
+ * The block layer checks bios and not such requests, so what it would have refused
+ * is refused here: see xfer_check().
+ */
+#include <linux/nvme.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "kshim.h"
+#include "nvme_private.h"
+
+#define CMD_SEGS		16	/* DMA ranges of one command */
+#define CMD_LIST_PAGES		5	/* 5 * 511 entries: above 8 MiB */
+#define CMD_BYTES_MAX		(8UL << 20)
+#define CMD_LOOK		4	/* idle commands that are looked at for a list */
+
+/*
+ * One NVMe command. Belongs to the request from the moment that it is queued; cmd_end()
+ * puts it on the stack of its controller, with its first list page. That page's entries
+ * stay good for as long as the same memory is asked for: they are plain addresses, one
+ * page apart, and whether the memory may be used is not theirs to say.
+ */
+struct kshim_cmd {
+	struct phyr_io *io;
+	struct phyr_gate *gate;
+	struct kshim_nvme *nvme;
+	u32 bytes;
+	u8 write;
+	u8 nr_pages;			/* list pages */
+	u32 nr_known;			/* entries of the first one that ascend from: */
+	u64 known;
+	struct kshim_prp_page page[CMD_LIST_PAGES];
+	struct kshim_segs segs;		/* the buffer as the disk sees it */
+	struct kshim_seg seg[CMD_SEGS];
+};
+
+static struct kmem_cache *cmd_cache;
+
+static void cmd_trim(struct kshim_cmd *cmd, unsigned int nr_pages)
+{
+	while (cmd->nr_pages > nr_pages) {
+		cmd->nr_pages--;
+		dma_pool_free(cmd->nvme->prp_pool, cmd->page[cmd->nr_pages].entries,
+			      cmd->page[cmd->nr_pages].dma);
+	}
+}
+
+static void cmd_free(struct kshim_cmd *cmd)
+{
+	cmd_trim(cmd, 0);
+	kmem_cache_free(cmd_cache, cmd);
+}
+
+void kshim_cmds_free(struct kshim_nvme *nvme)
+{
+	struct kshim_cmd_stack *idle;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		idle = per_cpu_ptr(nvme->idle, cpu);
+		while (idle->nr)
+			cmd_free(idle->cmd[--idle->nr]);
+	}
+}
+
+/* An idle command, if possible one whose list begins with @first. */
+static struct kshim_cmd *cmd_pop(struct kshim_nvme *nvme, u64 first)
+{
+	struct kshim_cmd *cmd = NULL;
+	struct kshim_cmd_stack *idle;
+	unsigned int i, look;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	idle = this_cpu_ptr(nvme->idle);
+	if (idle->nr) {
+		look = first ? min_t(unsigned int, idle->nr, CMD_LOOK) : 1;
+		for (i = idle->nr - 1; look > 1 && idle->cmd[i]->known != first; look--)
+			i--;
+		cmd = idle->cmd[i];
+		idle->cmd[i] = idle->cmd[--idle->nr];
+	}
+	local_irq_restore(flags);
+	return cmd;
+}
+
+/* Any context. */
+static void cmd_put(struct kshim_cmd *cmd)
+{
+	struct kshim_cmd_stack *idle;
+	unsigned long flags;
+
+	cmd_trim(cmd, 1);
+	local_irq_save(flags);
+	idle = this_cpu_ptr(cmd->nvme->idle);
+	if (likely(idle->nr < KSHIM_CMDS_IDLE)) {
+		idle->cmd[idle->nr++] = cmd;
+		cmd = NULL;
+	}
+	local_irq_restore(flags);
+	if (unlikely(cmd))
+		cmd_free(cmd);
+}
+
+/* A command with @nr_pages list pages. @first: the address of its first entry there. */
+static struct kshim_cmd *cmd_get(struct kshim_nvme *nvme, unsigned int nr_pages,
+				 u64 first)
+{
+	struct kshim_cmd *cmd = cmd_pop(nvme, nr_pages ? first : 0);
+	struct kshim_prp_page *page;
+
+	if (unlikely(!cmd)) {
+		cmd = kmem_cache_alloc(cmd_cache, GFP_KERNEL);
+		if (!cmd)
+			return NULL;
+		cmd->nvme = nvme;
+		cmd->nr_pages = 0;
+		cmd->nr_known = 0;
+		cmd->known = 0;
+		cmd->segs.seg = cmd->seg;
+		cmd->segs.max = CMD_SEGS;
+	}
+	for (; cmd->nr_pages < nr_pages; cmd->nr_pages++) {
+		page = &cmd->page[cmd->nr_pages];
+		page->entries = dma_pool_alloc(nvme->prp_pool, GFP_KERNEL, &page->dma);
+		if (!page->entries) {
+			cmd_put(cmd);
+			return NULL;
+		}
+	}
+	return cmd;
+}
+
+/*
+ * Interrupt context. The status argument alone does not do: completion in a batch
+ * passes 0 for a command that failed. The driver's flag for cancelled commands is no
+ * help, it stays on one that a reset cancelled and the retry finished.
+ */
+static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
+{
+	const struct nvme_request_head *nr = blk_mq_rq_to_pdu(rq);
+	struct kshim_cmd *cmd = rq->end_io_data;
+	struct phyr_io *io = cmd->io;
+
+	kshim_gate_exit(cmd->gate);
+	if (likely(!status && !nr->status)) {
+		this_cpu_add(io->stats->cpu->bytes[cmd->write][PHYR_DIRECT], cmd->bytes);
+	} else {
+		this_cpu_inc(io->stats->cpu->errors);
+		kshim_io_fail(io, status ? blk_status_to_errno(status) : -EIO);
+	}
+	cmd_put(cmd);
+	kshim_io_put(io);
+	return RQ_END_IO_FREE;
+}
+
+/* What to add to a CPU physical address of the provider's to get the disk's address. */
+static int cmd_delta(const struct phyr_hold *hold, const struct kshim_nvme *nvme,
+		     u64 *ret_delta)
+{
+	const struct kshim_pair *pair;
+	int ret = -EREMOTEIO;
+
+	rcu_read_lock();
+	pair = kshim_pair_find(hold->provider, nvme);
+	if (pair && pair->reason == PHYR_DIRECT) {
+		*ret_delta = pair->dma - hold->provider->start;
+		ret = 0;
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/* The next ranges as the disk sees them, of at most @max bytes, until the command has
+ * no more room: how much that is. */
+static size_t cmd_segs(struct kshim_cmd *cmd, struct phyr_iter it, size_t max, u64 delta)
+{
+	size_t done = 0, n;
+
+	cmd->segs.nr = 0;
+	for (; done < max; done += n) {
+		n = min(max - done, phyr_iter_contig(&it));
+		if (kshim_segs_append(&cmd->segs, phyr_iter_addr(&it) + delta, n))
+			break;
+		phyr_iter_advance(&it, n);
+	}
+	return done;
+}
+
+/* How much of the front of @xfer, at most @max, the command can carry. */
+static size_t cmd_fit(struct kshim_cmd *cmd, const struct kshim_xfer *xfer, size_t max,
+		      u64 delta)
+{
+	unsigned int block = bdev_logical_block_size(xfer->bdev);
+	struct kshim_seg_iter it;
+	u64 addr = phyr_iter_addr(xfer->iter) + delta;
+
+	if (likely(phyr_iter_contig(xfer->iter) >= max && !(addr & 3))) {
+		cmd->seg[0] = (struct kshim_seg){ .addr = addr, .len = max };
+		cmd->segs.nr = 1;
+		return round_down(max, block);
+	}
+	max = cmd_segs(cmd, *xfer->iter, max, delta);
+	kshim_seg_iter_init(&it, &cmd->segs);
+	return kshim_prp_fit(&it, max, block);
+}
+
+/* Does the list page hold what a single range needs from its second page on? */
+static bool cmd_knows(const struct kshim_cmd *cmd, u64 second, u32 nr)
+{
+	return cmd->segs.nr == 1 && nr <= cmd->nr_known && cmd->known == second;
+}
+
+static void cmd_prps(struct kshim_cmd *cmd, struct nvme_rw_command *rw)
+{
+	u64 prp1 = cmd->seg[0].addr, prp2 = 0;
+	u64 second = round_down(prp1, KSHIM_PRP_BYTES) + KSHIM_PRP_BYTES;
+	u32 nr = DIV_ROUND_UP(cmd->bytes + offset_in_page(prp1), KSHIM_PRP_BYTES) - 1;
+	struct kshim_seg_iter it;
+
+	if (!nr) {
+		/* all in the first page */
+	} else if (nr > 1 && cmd_knows(cmd, second, nr)) {
+		prp2 = cmd->page->dma;
+	} else {
+		kshim_seg_iter_init(&it, &cmd->segs);
+		kshim_prp_build(&it, cmd->bytes, cmd->page, &prp1, &prp2);
+		if (nr > 1) {
+			cmd->known = second;
+			cmd->nr_known = cmd->segs.nr == 1 && nr <= KSHIM_PRP_ENTRIES ? nr : 0;
+		}
+	}
+	rw->dptr.prp1 = cpu_to_le64(prp1);
+	rw->dptr.prp2 = cpu_to_le64(prp2);
+}
+
+/* All of a command that does not depend on the request. */
+static int cmd_fill(struct kshim_cmd *cmd, const struct kshim_xfer *xfer, u64 sector,
+		    size_t max, u64 delta, struct nvme_command *nc)
+{
+	unsigned int shift = ilog2(bdev_logical_block_size(xfer->bdev));
+	u64 slba;
+	u32 nlb;
+	int ret;
+
+	cmd->bytes = cmd_fit(cmd, xfer, max, delta);
+	ret = kshim_sector_to_lba(sector, cmd->bytes, shift, &slba, &nlb);
+	if (ret)
+		return ret;
+	nc->rw.opcode = cmd->write ? nvme_cmd_write : nvme_cmd_read;
+	nc->rw.nsid = cpu_to_le32(xfer->disk->nsid);
+	nc->rw.slba = cpu_to_le64(slba);
+	nc->rw.length = cpu_to_le16(nlb - 1);
+	nc->rw.control = cpu_to_le16(xfer->opf & REQ_FUA ? NVME_RW_FUA : 0);
+	cmd_prps(cmd, &nc->rw);
+	return 0;
+}
+
+/*
+ * Queue one command. All that may fail or sleep comes first; then the gate, and from
+ * there nothing sleeps until the request is queued or in the plug, which is flushed
+ * before this task sleeps. The pair was found before the gate was entered: an open gate
+ * says that its provider was not taken away since.
+ */
+static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sector,
+		     size_t max, u64 delta, size_t *ret_bytes)
+{
+	u64 addr = phyr_iter_addr(xfer->iter) + delta;
+	struct nvme_command nc = { };
+	struct kshim_cmd *cmd;
+	struct request *rq;
+	int ret;
+
+	cmd = cmd_get(xfer->disk->nvme, kshim_prp_list_pages(addr, max),
+		      round_down(addr, KSHIM_PRP_BYTES) + KSHIM_PRP_BYTES);
+	if (!cmd)
+		return -ENOMEM;
+	cmd->io = io;
+	cmd->gate = phyr_iter_hold(xfer->iter)->gate;
+	cmd->write = op_is_write(xfer->opf);
+	ret = cmd_fill(cmd, xfer, sector, max, delta, &nc);
+	if (ret)
+		goto put_cmd;
+	*ret_bytes = cmd->bytes;
+
+	rq = blk_mq_alloc_request(bdev_get_queue(xfer->bdev),
+				  (cmd->write ? REQ_OP_DRV_OUT : REQ_OP_DRV_IN) |
+				  (xfer->opf & REQ_POLLED), 0);
+	ret = PTR_ERR_OR_ZERO(rq);
+	if (ret)
+		goto put_cmd;
+	nvme_init_request(rq, &nc);
+	/* like a filesystem's own I/O, wait for and retry across a controller reset */
+	rq->cmd_flags &= ~REQ_FAILFAST_DRIVER;
+	rq->end_io = cmd_end;
+	rq->end_io_data = cmd;
+	ret = -ESTALE;
+	if (!kshim_gate_enter(cmd->gate))
+		goto free_rq;
+	atomic_inc(&io->refs);
+	this_cpu_inc(io->stats->cpu->commands);
+	blk_execute_rq_nowait(rq, false);
+	return 0;
+
+free_rq:
+	blk_mq_free_request(rq);
+put_cmd:
+	cmd_put(cmd);
+	return ret;
+}
+
+/* What the block layer checks in submit_bio(): the partition and its permission. */
+static int xfer_check(const struct kshim_xfer *xfer, size_t len, u64 *ret_sector)
+{
+	struct block_device *bdev = xfer->bdev;
+
+	if (!xfer->disk || bdev->bd_disk != xfer->disk->gendisk)
+		return -EIO;
+	if (op_is_write(xfer->opf) && bdev_read_only(bdev))
+		return -EPERM;
+	return kshim_sector_range(bdev->bd_start_sect, bdev_nr_sectors(bdev),
+				  xfer->sector, len, ret_sector);
+}
+
+int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len)
+{
+	struct request_queue *q = bdev_get_queue(xfer->bdev);
+	size_t limit = min((size_t)queue_max_hw_sectors(q) << SECTOR_SHIFT, CMD_BYTES_MAX);
+	u64 sector, delta;
+	size_t bytes;
+	int ret;
+
+	ret = xfer_check(xfer, len, &sector);
+	if (!ret)
+		ret = cmd_delta(phyr_iter_hold(xfer->iter), xfer->disk->nvme, &delta);
+	while (!ret && len) {
+		bytes = kshim_split_bytes(sector, len, limit, q->limits.chunk_sectors);
+		ret = cmd_queue(io, xfer, sector, bytes, delta, &bytes);
+		if (ret)
+			break;
+		phyr_iter_advance(xfer->iter, bytes);
+		sector += bytes >> SECTOR_SHIFT;
+		len -= bytes;
+	}
+	return ret;
+}
+
+int kshim_cmds_init(void)
+{
+	cmd_cache = KMEM_CACHE(kshim_cmd, 0);
+	return cmd_cache ? 0 : -ENOMEM;
+}
+
+void kshim_cmds_exit(void)
+{
+	kmem_cache_destroy(cmd_cache);
+}
