@@ -17,6 +17,8 @@
  *   race                    many threads read while the mapping comes and goes; what
  *                           is mapped next is the same place of BAR2
  *   fork                    children come and go; every read has to give its bytes
+ *   part                    another part of the mapping changes; every read has to
+ *                           give its bytes
  *
  * FILE has at least DEPTH * BYTES of the pattern of seed 1.
  */
@@ -42,7 +44,7 @@
 
 static const char usage[] =
 	"[-e ENGINE] [-q DEPTH] [-b BYTES] [-r ROUNDS]\n"
-	"       munmap|over|none|readonly|move|kill|race|fork FILE BAR [BAR2]";
+	"       munmap|over|none|readonly|move|kill|race|fork|part FILE BAR [BAR2]";
 
 static struct {
 	const char *engine, *mode, *file, *bar, *bar2;
@@ -346,6 +348,40 @@ static void fork_one(unsigned int round)
 	munmap(memory, t.total);
 }
 
+/* Once: from then on the two parts are mappings of their own. */
+static void *part_changer(void *memory)
+{
+	sleep_us(t_random(&t.state) % 20 * 100);
+	if (mprotect(memory, 4096, PROT_READ))
+		t_die("mprotect");
+	return NULL;
+}
+
+static void part_one(unsigned int round)
+{
+	struct t_engine *engine = t_engine_open(t.engine, t.depth);
+	char *memory = t_map_bar(t.bar, 0, t.total + 4096, PROT_READ | PROT_WRITE);
+	pthread_t thread;
+	struct t_op *ops;
+	int64_t wrong;
+
+	memset(t.witness, POISON, t.total);
+	if (pthread_create(&thread, NULL, part_changer, memory + t.total))
+		t_die("thread");
+	ops = submit_all(engine, memory);
+	reap_all(engine, round);
+	pthread_join(thread, NULL);
+	if (nr_fault)
+		fail(round, "a read failed", 0);
+	wrong = t_pattern_check(t.witness, t.total, 0, SEED);
+	if (wrong >= 0)
+		fail(round, "memory differs at", wrong);
+	nr_late++;
+	t_engine_close(engine);
+	free(ops);
+	munmap(memory, t.total + 4096);
+}
+
 int main(int argc, char **argv)
 {
 	int c;
@@ -391,6 +427,8 @@ int main(int argc, char **argv)
 			kill_one(round);
 		else if (!strcmp(t.mode, "fork"))
 			fork_one(round);
+		else if (!strcmp(t.mode, "part"))
+			part_one(round);
 		else
 			take_away(round);
 	}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: one buffer over two mappings: parts of a BAR, two BARs, host and device memory
 # red: translate a whole segment by the mapping of its first byte
+# fs: any
 . "$T_LIB"
 
 t_data pattern "$T_DIR/f" 0 1m 1
@@ -31,14 +32,21 @@ both "$bar:0:32k" "$bar2:0:32k"
 # One mapping after another in the page tables, and in the BAR, is one run.
 t_is_direct 65536 t_call -c 1 read "$T_MNT/f" 0 "$bar:0:32k+$bar:32k:32k"
 
-for pair in "$bar:0:32k+host:0:32k" "host:0:32k+$bar:0:32k" "host:512:7680+$bar:0:57856"; do
-	both "$pair"
+# Host and device memory in one call: the disk moves both.
+for buffer in "$bar:0:32k+host:0:32k" "host:0:32k+$bar:0:32k" \
+	"host:512:7680+$bar:0:57856" "$bar:4k:4k+host:0:56k+$bar2:0:4k"; do
+	t_is 65536 t_call -c 1 read "$T_MNT/f" 64k "$buffer"
+	t_data fill "$T_DIR/w" 0 64k 0x11
+	t_is 65536 t_call -f 2 write "$T_MNT/w" 0 "$buffer"
+	t_data is-pattern "$T_DIR/w" 0 64k 2
 done
-both "$bar:0:32k" host:0:32k
-both host:0:512 "$bar:0:65024"
-case $(t_call read "$T_MNT/f" 0 "$bar:0:32k+host:0:32k") in
-EFAULT) t_is_refused mixed-buffer t_call read "$T_MNT/f" 0 "$bar:0:32k+host:0:32k" ;;
-esac
+for engine in vec aiov uringv; do
+	t_is 65536 t_call -e $engine -k "$T_MNT/f" -c 1 read "$T_MNT/f" 0 host:0:32k "$bar:0:32k"
+	t_is 65536 t_call -e $engine -c 1 read "$T_MNT/f" 64k "$bar:0:512" host:0:512 "$bar:8k:64512"
+	t_data fill "$T_DIR/w" 0 64k 0x11
+	t_is 65536 t_call -e $engine -k "$T_MNT/f" -f 2 write "$T_MNT/w" 0 host:0:4k "$bar:0:60k"
+	t_data is-pattern "$T_DIR/w" 0 64k 2
+done
 
 # Device memory, then nothing.
 t_is EFAULT t_call read "$T_MNT/f" 0 "$bar:0:32k+vvar:0:4k"
