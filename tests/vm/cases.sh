@@ -75,7 +75,9 @@ test_plan() {
 		any=$(test_header "$name" fs) own=$(test_header "$name" boot)
 		icount=$(test_header "$name" icount)
 		# Counting instructions is about phyr's path, which no IOMMU changes.
-		[ "$icount" = yes ] && [ "$iommu" = on ] && [ "$OPT_IOMMU" = all ] && continue
+		if [ "$icount" = yes ] || [ "$(test_header "$name" iommu)" = any ]; then
+			[ "$iommu" = on ] && [ "$OPT_IOMMU" = all ] && continue
+		fi
 		for fs in ext4 xfs; do
 			[ "$fs" = xfs ] && [ "$any" = any ] && continue
 			if [ "$icount" = yes ]; then

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: phyr stat counts direct bytes and refusals with their reasons, for people and for programs
 # red: count a refused call as direct, or under another reason
+# iommu: any
 # fs: any
 . "$T_LIB"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: phyr verify tells a BAR that has the file's bytes from one that has not
 # red: compare only the beginning, or give status 0 for a difference
+# iommu: any
 # fs: any
 . "$T_LIB"
 

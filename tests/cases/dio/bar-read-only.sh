@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: a BAR mapped read-only is EFAULT for a read into it, and a source for writes
 # red: ignore the permissions of the mapping for a read
+# fs: any
 . "$T_LIB"
 
 t_data pattern "$T_DIR/f" 0 1m 1

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: files that ext4 keeps in their inode
 # red: treat IOMAP_INLINE as mapped
+# iommu: any
 # fs: any
 . "$T_LIB"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: page-less memory that is no PCI BAR is refused, in both directions
 # red: take any PFN of a VM_PFNMAP mapping for device memory
+# fs: any
 . "$T_LIB"
 
 t_data pattern "$T_DIR/f" 0 64k 1

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: on a read-only mount writes fail as in vanilla, reads are direct
 # red: open the backing file for writing whatever the caller asked for
+# iommu: any
 . "$T_LIB"
 
 t_data pattern "$T_DIR/f" 0 1m 1

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: a write from the BAR into a reflinked file leaves the other file as it is
 # red: write in place where the mapping says shared
+# iommu: any
 . "$T_LIB"
 
 [ "$PHYR_FS" = xfs ] || t_skip "only xfs has reflinks here"

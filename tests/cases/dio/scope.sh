@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: only files reached through phyrfs are in scope; host memory and buffered I/O work everywhere
 # red: ask for the filesystem instead of the mount, or let kshim_mount_find() find everything
+# fs: any
 . "$T_LIB"
 
 t_data pattern "$T_DIR/f" 0 4m 1

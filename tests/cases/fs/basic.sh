@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: each operation through phyrfs does to the source what it does without phyrfs
 # red: return success from an operation of fs/ without its system call, e.g. fallocate
+# iommu: any
 # time: 240
 # fs: any
 #

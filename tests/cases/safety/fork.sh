@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: children that come and go during I/O disturb nothing
 # red: kill the region of the parent with that of the child, and fail the reads in flight
+# fs: any
 # time: 90
 . "$T_LIB"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: SIGKILL to a process with 64 reads in flight: no late DMA, no hang
 # red: lose the wakeup of the notifier that waits for the last command in flight
+# fs: any
 # time: 120
 . "$T_LIB"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: threads read while their memory is unmapped and replaced: what is mapped next gets the data
 # red: use a cached translation without looking whether its region is dead
+# fs: any
 # time: 120
 . "$T_LIB"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: load, unload, load: EFAULT between, nothing left behind
 # red: leave a kobject, a cache or a notifier registered at exit
+# fs: any
 # time: 90
 . "$T_LIB"
 

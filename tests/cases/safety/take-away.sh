@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: munmap, mmap over, mprotect and mremap with 64 reads in flight: no late DMA
 # red: let the notifier return before in_flight is zero
+# fs: any
 # time: 180
 . "$T_LIB"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: a disk that is not behind the BAR's switch is refused, and works for host memory
 # red: let every route be direct
+# fs: any
 . "$T_LIB"
 
 mnt=$PWD/mnt phyr=$PWD/phyr
