@@ -64,11 +64,12 @@ static void table_renew(void)
 {
 	unsigned int nr = list_count_nodes(&providers);
 	struct phyr_provider *provider;
-	struct provider_table *new, *old;
+	struct provider_table *new = NULL, *old;
 	unsigned int i = 0;
 
 	lockdep_assert_held(&kshim_devices);
-	new = kmalloc(struct_size(new, provider, nr), GFP_KERNEL);
+	if (nr)
+		new = kmalloc(struct_size(new, provider, nr), GFP_KERNEL);
 	if (new) {
 		new->nr = nr;
 		list_for_each_entry(provider, &providers, list)
@@ -141,12 +142,15 @@ static bool provider_moved(const struct phyr_provider *provider)
 		provider->len != pci_resource_len(provider->pdev, provider->bar));
 }
 
+/* No CPU cache holds any of it, and several disks may map the same. */
+#define PAIR_ATTRS	DMA_ATTR_SKIP_CPU_SYNC
+
 /* After nothing in flight can use it any more. */
 static void pair_unmap(struct phyr_provider *provider, struct kshim_pair *pair)
 {
 	if (pair->route.form == KSHIM_ADDR_MAPPED && pair->reason == PHYR_DIRECT)
 		dma_unmap_resource(&pair->nvme->pdev->dev, pair->dma, provider->len,
-				   DMA_BIDIRECTIONAL, 0);
+				   DMA_BIDIRECTIONAL, PAIR_ATTRS);
 	kfree_rcu(pair, rcu);
 }
 
@@ -423,7 +427,7 @@ static enum phyr_reason pair_map(struct phyr_provider *provider, struct kshim_pa
 		return PHYR_DIRECT;
 	case KSHIM_ADDR_MAPPED:
 		pair->dma = dma_map_resource(dev, provider->start, provider->len,
-					     DMA_BIDIRECTIONAL, 0);
+					     DMA_BIDIRECTIONAL, PAIR_ATTRS);
 		return dma_mapping_error(dev, pair->dma) ? PHYR_DMA_MAP : PHYR_DIRECT;
 	default:
 		return PHYR_TOPOLOGY;

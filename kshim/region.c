@@ -44,7 +44,7 @@ static DEFINE_SPINLOCK(regions_lock);
 /* By mm; changed under regions_lock, read by RCU. */
 struct hlist_head kshim_regions[KSHIM_REGION_BUCKETS];
 static atomic64_t regions_revoked;
-static atomic_t nr_regions;
+static atomic_t nr_regions;		/* whose gate is open */
 static atomic_long_t nr_ranges;		/* of regions whose gate is open */
 
 /* Under RCU. */
@@ -88,7 +88,6 @@ static void region_free(struct work_struct *work)
 		kshim_provider_put(region->provider[i]);
 	/* readers of the hash, and who leaves the gate, may still look at it */
 	kfree_rcu_mightsleep(region);
-	atomic_dec(&nr_regions);
 }
 
 void kshim_region_put(struct kshim_region *region)
@@ -139,6 +138,7 @@ static bool region_close(struct kshim_region *region)
 	if (region->gate.closed)
 		return false;
 	WRITE_ONCE(region->gate.closed, true);
+	atomic_dec(&nr_regions);
 	if (map)
 		atomic_long_sub(map->nr, &nr_ranges);
 	return true;
@@ -295,10 +295,8 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start
 	struct kshim_region *region;
 	int ret;
 
-	/* what is closed still counts until it is reaped */
-	if (atomic_read(&nr_regions) >= READ_ONCE(max_regions) && !region_evict(NULL) &&
-	    atomic_read(&nr_regions) / 2 >= READ_ONCE(max_regions))
-		return ERR_PTR(-ENOMEM);
+	if (atomic_read(&nr_regions) >= READ_ONCE(max_regions))
+		region_evict(NULL);
 	region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
 	if (!region)
 		return ERR_PTR(-ENOMEM);
@@ -312,12 +310,14 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start
 	spin_lock_init(&region->lock);
 	mutex_init(&region->fill);
 	INIT_WORK(&region->reap, region_reap);
+	/* before anybody can close it */
+	atomic_inc(&nr_regions);
 	ret = region_insert(region);
 	if (ret) {
+		atomic_dec(&nr_regions);
 		kfree(region);
 		return ERR_PTR(ret == -ENOMEM ? ret : -EFAULT);
 	}
-	atomic_inc(&nr_regions);
 
 	/* The notifier may have come and gone: then it is closed, and being reaped. */
 	spin_lock(&region->lock);
