@@ -235,6 +235,8 @@ void kshim_pairs_drop(struct kshim_nvme *nvme);
 void kshim_provider_flush(struct phyr_provider *provider);
 int kshim_route_query(struct phyr_route *arg);
 void kshim_providers_remove(struct pci_dev *pdev);	/* NULL: all */
+/* Its driver, which may have registered providers, has let go. */
+void kshim_providers_unbound(struct pci_dev *pdev);
 
 /* ----------------------------------------------------------------- region.c */
 

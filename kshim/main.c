@@ -46,9 +46,15 @@ static int pci_notify(struct notifier_block *nb, unsigned long action, void *dat
 		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 		kshim_nvmes_unbound(pdev);
+		kshim_providers_unbound(pdev);
 		break;
-	case BUS_NOTIFY_DEL_DEVICE:
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
+		kshim_providers_unbound(pdev);
+		break;
 	case BUS_NOTIFY_REMOVED_DEVICE:
+		kshim_providers_unbound(pdev);
+		fallthrough;
+	case BUS_NOTIFY_DEL_DEVICE:
 		kshim_providers_remove(pdev);
 		break;
 	}

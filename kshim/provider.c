@@ -19,6 +19,7 @@
 #include <asm/processor.h>
 
 #include "kshim.h"
+#include "core/span.h"
 
 DEFINE_MUTEX(kshim_devices);
 static LIST_HEAD(providers);	/* under kshim_devices */
@@ -27,10 +28,21 @@ static LIST_HEAD(providers);	/* under kshim_devices */
 struct provider_table {
 	struct rcu_head rcu;
 	unsigned int nr;
-	struct phyr_provider *provider[] __counted_by(nr);
+	struct kshim_span span[] __counted_by(nr);	/* owner: the provider */
 };
 
 static struct provider_table __rcu *table;	/* changed under kshim_devices */
+
+/*
+ * Drivers that have registered memory of their PCI device speak for all of it, until they
+ * let go of it: what they have taken back does not come back as a BAR.
+ */
+struct provider_claim {
+	struct list_head list;	/* under kshim_devices */
+	struct pci_dev *pdev;
+};
+
+static LIST_HEAD(claims);
 
 static bool bar_usable(struct pci_dev *pdev, int bar)
 {
@@ -51,10 +63,23 @@ static bool provider_present(struct pci_dev *pdev)
 	return command != 0xffff && (command & PCI_COMMAND_MEMORY);
 }
 
-static int provider_compare(const void *a, const void *b)
+/* The same without asking the device; the BAR may have been resized or moved. */
+static bool provider_usable(const struct phyr_provider *provider)
 {
-	const struct phyr_provider *x = *(struct phyr_provider *const *)a;
-	const struct phyr_provider *y = *(struct phyr_provider *const *)b;
+	struct pci_dev *pdev = provider->pdev;
+
+	if (READ_ONCE(provider->dead))
+		return false;
+	if (pdev && (!device_is_registered(&pdev->dev) || pci_dev_is_disconnected(pdev)))
+		return false;
+	return provider->bar < 0 ||
+	       (provider->start == pci_resource_start(pdev, provider->bar) &&
+		provider->len == pci_resource_len(pdev, provider->bar));
+}
+
+static int span_compare(const void *a, const void *b)
+{
+	const struct kshim_span *x = a, *y = b;
 
 	return x->start < y->start ? -1 : x->start > y->start;
 }
@@ -63,29 +88,26 @@ static int provider_compare(const void *a, const void *b)
 static void table_renew(void)
 {
 	unsigned int nr = list_count_nodes(&providers);
-	struct phyr_provider *provider;
 	struct provider_table *new = NULL, *old;
+	struct phyr_provider *provider;
 	unsigned int i = 0;
 
 	lockdep_assert_held(&kshim_devices);
 	if (nr)
-		new = kmalloc(struct_size(new, provider, nr), GFP_KERNEL);
+		new = kmalloc(struct_size(new, span, nr), GFP_KERNEL);
 	if (new) {
 		new->nr = nr;
 		list_for_each_entry(provider, &providers, list)
-			new->provider[i++] = provider;
-		sort(new->provider, nr, sizeof(*new->provider), provider_compare, NULL);
+			new->span[i++] = (struct kshim_span){
+				.start = provider->start,
+				.len = provider->len,
+				.owner = provider,
+			};
+		sort(new->span, nr, sizeof(*new->span), span_compare, NULL);
 	}
 	old = rcu_replace_pointer(table, new, lockdep_is_held(&kshim_devices));
 	if (old)
 		kfree_rcu(old, rcu);
-}
-
-static bool provider_overlaps(const struct phyr_provider *provider, phys_addr_t start,
-			      u64 len)
-{
-	return start <= provider->start + (provider->len - 1) &&
-	       provider->start <= start + (len - 1);
 }
 
 static struct phyr_provider *provider_overlapping(phys_addr_t start, u64 len)
@@ -94,7 +116,7 @@ static struct phyr_provider *provider_overlapping(phys_addr_t start, u64 len)
 
 	lockdep_assert_held(&kshim_devices);
 	list_for_each_entry(provider, &providers, list)
-		if (provider_overlaps(provider, start, len))
+		if (kshim_span_overlaps(provider->start, provider->len, start, len))
 			return provider;
 	return NULL;
 }
@@ -119,7 +141,46 @@ static struct phyr_provider *provider_new(const struct phyr_provider_desc *desc,
 	return provider;
 }
 
-/* A driver that registered a part of a BAR has spoken for all of it. */
+static struct provider_claim *claim_find(const struct pci_dev *pdev)
+{
+	struct provider_claim *claim;
+
+	lockdep_assert_held(&kshim_devices);
+	list_for_each_entry(claim, &claims, list)
+		if (claim->pdev == pdev)
+			return claim;
+	return NULL;
+}
+
+/* A device without a driver is anybody's. */
+static int claim_add(struct pci_dev *pdev)
+{
+	struct provider_claim *claim;
+
+	if (!pdev || !READ_ONCE(pdev->dev.driver) || claim_find(pdev))
+		return 0;
+	claim = kzalloc(sizeof(*claim), GFP_KERNEL);
+	if (!claim)
+		return -ENOMEM;
+	claim->pdev = pci_dev_get(pdev);
+	list_add(&claim->list, &claims);
+	return 0;
+}
+
+static void claims_drop(const struct pci_dev *pdev)
+{
+	struct provider_claim *claim, *next;
+
+	lockdep_assert_held(&kshim_devices);
+	list_for_each_entry_safe(claim, next, &claims, list) {
+		if (pdev && claim->pdev != pdev)
+			continue;
+		list_del(&claim->list);
+		pci_dev_put(claim->pdev);
+		kfree(claim);
+	}
+}
+
 static struct phyr_provider *provider_new_bar(struct pci_dev *pdev, int bar)
 {
 	struct phyr_provider_desc desc = {
@@ -129,17 +190,10 @@ static struct phyr_provider *provider_new_bar(struct pci_dev *pdev, int bar)
 	};
 
 	desc.bus_offset = kshim_bus_addr(0, desc.start, pci_bus_address(pdev, bar));
-	if (!provider_present(pdev) || provider_overlapping(desc.start, desc.len))
+	if (!provider_present(pdev) || claim_find(pdev) ||
+	    provider_overlapping(desc.start, desc.len))
 		return NULL;
 	return provider_new(&desc, bar);
-}
-
-/* A driver may resize or move a BAR; its old place may be another device's now. */
-static bool provider_moved(const struct phyr_provider *provider)
-{
-	return provider->bar >= 0 &&
-	       (provider->start != pci_resource_start(provider->pdev, provider->bar) ||
-		provider->len != pci_resource_len(provider->pdev, provider->bar));
 }
 
 /* No CPU cache holds any of it, and several disks may map the same. */
@@ -157,7 +211,7 @@ static void pair_unmap(struct phyr_provider *provider, struct kshim_pair *pair)
 /*
  * First no command finds an address any more, then those in flight are waited for,
  * then the addresses may go. A region that is only now learning about this provider
- * finds no pair, and a dead provider gets no new ones.
+ * sees that it is dead or is seen, and a dead provider gets no new pairs.
  */
 static void provider_end(struct phyr_provider *provider)
 {
@@ -189,14 +243,26 @@ static void provider_remove(struct phyr_provider *provider)
 		kshim_provider_put(provider);
 }
 
+/* A BAR's old place may be another device's now. */
 static void providers_forget_moved(void)
 {
 	struct phyr_provider *provider, *next;
 
 	lockdep_assert_held(&kshim_devices);
 	list_for_each_entry_safe(provider, next, &providers, list)
-		if (provider_moved(provider))
+		if (!provider_usable(provider))
 			provider_remove(provider);
+}
+
+static bool provider_in_bar(const struct phyr_provider *provider, struct pci_dev *pdev,
+			    int bar)
+{
+	if (provider->pdev != pdev)
+		return false;
+	return provider->bar == bar ||
+	       (provider->bar < 0 &&
+		kshim_span_holds(pci_resource_start(pdev, bar), pci_resource_len(pdev, bar),
+				 provider->start, provider->len));
 }
 
 static struct phyr_provider *provider_find(struct pci_dev *pdev, int bar)
@@ -206,7 +272,7 @@ static struct phyr_provider *provider_find(struct pci_dev *pdev, int bar)
 	lockdep_assert_held(&kshim_devices);
 	providers_forget_moved();
 	list_for_each_entry(provider, &providers, list)
-		if (provider->pdev == pdev && provider->bar == bar)
+		if (provider_in_bar(provider, pdev, bar))
 			return provider;
 	return provider_new_bar(pdev, bar);
 }
@@ -219,13 +285,13 @@ static struct phyr_provider *provider_search(phys_addr_t addr, size_t len)
 
 	providers_forget_moved();
 	list_for_each_entry(provider, &providers, list)
-		if (kshim_bar_contains(provider->start, provider->len, addr, len))
+		if (kshim_span_holds(provider->start, provider->len, addr, len))
 			return provider;
 	for_each_pci_dev(pdev) {
 		for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
 			if (!bar_usable(pdev, bar) ||
-			    !kshim_bar_contains(pci_resource_start(pdev, bar),
-						pci_resource_len(pdev, bar), addr, len))
+			    !kshim_span_holds(pci_resource_start(pdev, bar),
+					      pci_resource_len(pdev, bar), addr, len))
 				continue;
 			provider = provider_new_bar(pdev, bar);
 			pci_dev_put(pdev);
@@ -235,28 +301,19 @@ static struct phyr_provider *provider_search(phys_addr_t addr, size_t len)
 	return NULL;
 }
 
-/* By halving the table; NULL also when it does not know. */
+/* Without a lock; NULL also when the table does not know. With a reference, under which
+ * the rest is looked at: it keeps the PCI device. */
 static struct phyr_provider *provider_lookup(phys_addr_t addr, size_t len)
 {
 	const struct provider_table *t = rcu_dereference(table);
-	unsigned int lo = 0, hi = t ? t->nr : 0, mid;
 	struct phyr_provider *provider;
+	const struct kshim_span *span;
 
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (addr < t->provider[mid]->start)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	if (!lo)
+	span = t ? kshim_spans_find(t->span, t->nr, addr, len) : NULL;
+	if (!span)
 		return NULL;
-	provider = t->provider[lo - 1];
-	if (!kshim_bar_contains(provider->start, provider->len, addr, len) ||
-	    READ_ONCE(provider->dead) || provider_moved(provider) ||
-	    !refcount_inc_not_zero(&provider->refs))
-		return NULL;
-	return provider;
+	provider = span->owner;
+	return refcount_inc_not_zero(&provider->refs) ? provider : NULL;
 }
 
 struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len)
@@ -266,8 +323,9 @@ struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len)
 	rcu_read_lock();
 	provider = provider_lookup(addr, len);
 	rcu_read_unlock();
-	if (provider)
+	if (provider && likely(provider_usable(provider)))
 		return provider;
+	kshim_provider_put(provider);
 
 	mutex_lock(&kshim_devices);
 	provider = provider_search(addr, len);
@@ -279,40 +337,53 @@ struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len)
 
 void kshim_provider_put(struct phyr_provider *provider)
 {
-	if (!refcount_dec_and_test(&provider->refs))
+	if (!provider || !refcount_dec_and_test(&provider->refs))
 		return;
 	pci_dev_put(provider->pdev);
 	kfree_rcu(provider, rcu);
 }
 
-/* Ranges that only RAM may be are nobody's to provide. */
 static bool desc_valid(const struct phyr_provider_desc *desc)
 {
-	return desc->len && PAGE_ALIGNED(desc->start | desc->len) &&
-	       desc->start + (desc->len - 1) >= desc->start &&
+	u64 bus;
+
+	return kshim_span_valid(desc->start, desc->len) &&
+	       PAGE_ALIGNED(desc->start | desc->len) &&
 	       (desc->pdev || !desc->bus_offset) &&
+	       !kshim_span_shift(desc->start, desc->len, desc->bus_offset, U64_MAX, &bus) &&
 	       region_intersects(desc->start, desc->len, IORESOURCE_SYSTEM_RAM,
 				 IORES_DESC_NONE) == REGION_DISJOINT;
 }
 
+/* Is it another's than a BAR's of this device that registered itself? */
+static bool desc_taken(const struct phyr_provider_desc *desc)
+{
+	struct phyr_provider *provider;
+
+	list_for_each_entry(provider, &providers, list)
+		if (kshim_span_overlaps(provider->start, provider->len, desc->start,
+					desc->len) &&
+		    (provider->bar < 0 || provider->pdev != desc->pdev))
+			return true;
+	return false;
+}
+
 struct phyr_provider *phyr_provider_register(const struct phyr_provider_desc *desc)
 {
-	struct phyr_provider *provider, *other;
+	struct phyr_provider *provider, *next;
 
 	if (!desc_valid(desc))
 		return ERR_PTR(-EINVAL);
-	mutex_lock(&kshim_devices);
+	guard(mutex)(&kshim_devices);
 	providers_forget_moved();
-	/* a BAR that registered itself gives way to its driver */
-	while ((other = provider_overlapping(desc->start, desc->len)) &&
-	       other->bar >= 0 && other->pdev == desc->pdev)
-		provider_remove(other);
-	if (other)
-		provider = ERR_PTR(-EEXIST);
-	else
-		provider = provider_new(desc, -1) ?: ERR_PTR(-ENOMEM);
-	mutex_unlock(&kshim_devices);
-	return provider;
+	if (desc_taken(desc))
+		return ERR_PTR(-EEXIST);
+	if (claim_add(desc->pdev))
+		return ERR_PTR(-ENOMEM);
+	list_for_each_entry_safe(provider, next, &providers, list)
+		if (desc->pdev && provider->pdev == desc->pdev && provider->bar >= 0)
+			provider_remove(provider);
+	return provider_new(desc, -1) ?: ERR_PTR(-ENOMEM);
 }
 EXPORT_SYMBOL_GPL(phyr_provider_register);
 
@@ -493,6 +564,15 @@ void kshim_providers_remove(struct pci_dev *pdev)
 	list_for_each_entry_safe(provider, next, &providers, list)
 		if (!pdev || provider->pdev == pdev)
 			provider_remove(provider);
+	if (!pdev)
+		claims_drop(NULL);
+	mutex_unlock(&kshim_devices);
+}
+
+void kshim_providers_unbound(struct pci_dev *pdev)
+{
+	mutex_lock(&kshim_devices);
+	claims_drop(pdev);
 	mutex_unlock(&kshim_devices);
 }
 

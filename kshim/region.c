@@ -551,7 +551,9 @@ static size_t run_own(struct kshim_region *region, const struct kshim_run *run,
 	if (!provider)
 		return 0;
 	*ret_slot = region_slot(region, provider);
-	if (*ret_slot >= 0)
+	/* either it is seen dead here, or kshim_regions_revoke() sees that it is used */
+	smp_mb();
+	if (*ret_slot >= 0 && !READ_ONCE(provider->dead))
 		len = min(run->len, round_down(provider->start + provider->len - run->phys,
 					       PAGE_SIZE));
 	kshim_provider_put(provider);

@@ -422,6 +422,10 @@ int phyr_bio_submit_wait(struct phyr_bio *bio);
  * A provider owns a range of physical addresses that is device memory. The memory BARs
  * of PCI devices register by themselves when they are first used; everything else has
  * to be registered by its driver.
+ *
+ * A driver that registers memory of its PCI device speaks for all of the device, from
+ * then on until it lets go of it: BARs that had registered by themselves go, and none comes
+ * back by itself, not even when all has been unregistered.
  */
 
 /**
@@ -446,14 +450,15 @@ struct phyr_provider_desc {
  * phyr_provider_register - make a range known
  * @desc: is copied
  *
- * A BAR of @desc->pdev that had registered itself gives way, all of it: of a BAR, register
- * all that is to be used. When the PCI device is removed the provider ends by itself, and
- * is still to be unregistered.
+ * When the PCI device is removed the provider ends by itself, and is still to be
+ * unregistered. @desc->pdev is to be the registrant's own device: the BARs of one without
+ * a driver register by themselves again when the range is free.
  *
- * Context: process context, may sleep.
+ * Context: process context, may sleep; waits for DMA to BARs that give way.
  * Return: the provider; or an error pointer: -EINVAL for a range that is empty, not
- * page-aligned, wraps, or holds system RAM, or for a @bus_offset without @pdev; -EEXIST
- * when it overlaps another provider; -ENOMEM.
+ * page-aligned, wraps (also on the bus), or holds system RAM, or for a @bus_offset without
+ * @pdev; -EEXIST when it overlaps another provider, but not a BAR of @pdev that had
+ * registered itself; -ENOMEM.
  */
 struct phyr_provider *phyr_provider_register(const struct phyr_provider_desc *desc);
 
@@ -462,7 +467,7 @@ struct phyr_provider *phyr_provider_register(const struct phyr_provider_desc *de
  * @provider: of phyr_provider_register(); takes NULL
  *
  * When this returns no DMA to the range is under way and none begins, mappings of it in
- * user space notwithstanding.
+ * user space and vectors notwithstanding.
  *
  * Context: process context, sleeps, at the longest for the time-out of the disks.
  */

@@ -80,12 +80,4 @@ static inline u64 kshim_bus_addr(u64 phys, u64 bar_phys, u64 bar_bus)
 	return bar_bus + (phys - bar_phys);
 }
 
-/* Does the BAR [start, start + len) hold all of the @n bytes at @addr, n > 0? */
-static inline bool kshim_bar_contains(u64 start, u64 len, u64 addr, u64 n)
-{
-	u64 off = addr - start;
-
-	return n && addr >= start && off < len && n <= len - off;
-}
-
 #endif /* _KSHIM_CORE_ROUTE_H */
