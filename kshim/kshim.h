@@ -238,6 +238,11 @@ void kshim_providers_remove(struct pci_dev *pdev);	/* NULL: all */
 /* Its driver, which may have registered providers, has let go. */
 void kshim_providers_unbound(struct pci_dev *pdev);
 
+/* ------------------------------------------------------------------ trust.c */
+
+/* Has the administrator said that the host bridges of both forward? Any context. */
+bool kshim_trusts(const struct kshim_path *a, const struct kshim_path *b);
+
 /* ----------------------------------------------------------------- region.c */
 
 #define KSHIM_REGION_PROVIDERS	8
@@ -440,7 +445,6 @@ void kshim_dev_exit(void);
 extern struct workqueue_struct *kshim_wq;
 /* Counts of I/O in no mount, and of mounts that are gone. */
 extern struct kshim_stats kshim_stats_rest;
-extern bool kshim_trust_all_bridges;
 
 /* Is phyr_dio in force? */
 bool kshim_hooked(void);

@@ -13,11 +13,6 @@
 struct workqueue_struct *kshim_wq;
 struct kshim_stats kshim_stats_rest;
 
-bool kshim_trust_all_bridges;
-module_param_named(trust_host_bridge, kshim_trust_all_bridges, bool, 0644);
-MODULE_PARM_DESC(trust_host_bridge,
-		 "assume that every host bridge forwards peer-to-peer traffic (default: no)");
-
 static bool hooked;
 
 void kshim_hook_set(bool on)

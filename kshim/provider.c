@@ -479,7 +479,7 @@ struct kshim_route kshim_provider_route(struct phyr_provider *provider,
 	in = (struct kshim_route_in){
 		.provider = &paths[0],
 		.client = &paths[1],
-		.bridge_forwards = kshim_trust_all_bridges || cpu_forwards(),
+		.bridge_forwards = cpu_forwards() || kshim_trusts(&paths[0], &paths[1]),
 		.translating = dma_translates(&client->dev),
 		.virtual = boot_cpu_has(X86_FEATURE_HYPERVISOR),
 		.bus_offset = provider->bus_offset,
