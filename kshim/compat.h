@@ -9,6 +9,7 @@
 
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
+#include <linux/dma-mapping.h>
 #include <linux/iomap.h>
 #include <linux/mm.h>
 #include <linux/uio.h>
@@ -74,6 +75,55 @@ static inline bool kshim_user_is_aligned(struct block_device *bdev, loff_t pos,
 	       !(iov_iter_alignment(iter) & bdev_dma_alignment(bdev));
 #else
 	return bdev_iter_is_aligned(bdev, (struct iov_iter *)iter);
+#endif
+}
+
+/* Until 6.16: no address space without a mapping; none is ever given. */
+#ifndef KSHIM_HAVE_DMA_IOVA
+struct dma_iova_state { };
+
+static inline bool dma_use_iova(struct dma_iova_state *state)
+{
+	return false;
+}
+
+static inline bool dma_iova_try_alloc(struct device *dev, struct dma_iova_state *state,
+				      phys_addr_t phys, size_t size)
+{
+	return false;
+}
+
+static inline void dma_iova_free(struct device *dev, struct dma_iova_state *state)
+{
+}
+
+static inline int dma_iova_link(struct device *dev, struct dma_iova_state *state,
+				phys_addr_t phys, size_t offset, size_t size,
+				enum dma_data_direction dir, unsigned long attrs)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int dma_iova_sync(struct device *dev, struct dma_iova_state *state,
+				size_t offset, size_t size)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void dma_iova_unlink(struct device *dev, struct dma_iova_state *state,
+				   size_t offset, size_t size,
+				   enum dma_data_direction dir, unsigned long attrs)
+{
+}
+#endif
+
+/* Where the address space begins. */
+static inline dma_addr_t kshim_iova_addr(const struct dma_iova_state *state)
+{
+#ifdef KSHIM_HAVE_DMA_IOVA
+	return state->addr;
+#else
+	return 0;
 #endif
 }
 

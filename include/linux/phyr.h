@@ -4,29 +4,32 @@
  *
  * A phyr is a physical range: an address and a length. User memory becomes phyrs
  * (get_user_phyrs()), whether it has struct pages or is a device's memory that has
- * none; phyrs are read from and written to block devices (struct phyr_bio); and
- * phyr_dio_rw() is iomap_dio_rw() for buffers made of them.
+ * none; phyrs are read from and written to block devices (struct phyr_bio) or mapped
+ * for any other device (struct phyr_dma); and phyr_dio_rw() is iomap_dio_rw() for
+ * buffers made of them.
  *
  *	get_user_phyrs()	put_user_phyrs()
  *	      |                       ^
  *	      v                       |
  *	  phyr_vec ---- phyr_iter ----+---- phyr_bio ---- block device
- *	  (the ranges)  (a cursor)
+ *	  (the ranges)  (a cursor)    '---- phyr_dma ---- any device
  *
  * Who keeps the memory: ordinary pages are pinned. Device memory cannot be pinned, a
  * physical address has no reference count; its ranges are tied to the user's
  * mapping, and when that changes in any way they turn stale: DMA that has begun is
- * waited for, and a phyr_bio that comes later is refused.
+ * waited for, and a phyr_bio or phyr_dma that comes later is refused.
  */
 #ifndef _LINUX_PHYR_H
 #define _LINUX_PHYR_H
 
 #include <linux/blk_types.h>
+#include <linux/dma-direction.h>
 #include <linux/fs.h>
 #include <linux/iomap.h>
 #include <linux/types.h>
 #include <linux/uio.h>
 
+struct device;
 struct pci_dev;
 struct kshim_disk;
 struct kshim_stats;
@@ -415,6 +418,145 @@ void phyr_bio_submit(struct phyr_bio *bio);
  * Return: 0 or -errno for @bio->status.
  */
 int phyr_bio_submit_wait(struct phyr_bio *bio);
+
+/**
+ * DOC: DMA
+ *
+ * Ranges as another device sees them: for a driver that brings its own commands. In
+ * two steps, address space first and ranges after, as dma_iova_try_alloc() and
+ * dma_iova_link() of Linux 6.16 do, or in one. Kernels and machines without an IOMMU
+ * take the same calls.
+ *
+ *	phyr_dma_alloc()		once
+ *	  phyr_dma_link()		for each part, in order
+ *	  phyr_dma_sync()
+ *	    phyr_vec_enter()		for each command to the device
+ *	    phyr_vec_exit()		when it has ended
+ *	  phyr_dma_unlink()
+ *	phyr_dma_free()
+ *
+ * A mapping is not locked; it is its owner's. It does not keep the memory, which the
+ * vector does: put_user_phyrs() comes after phyr_dma_unlink(). All of it is to be undone
+ * before the device's driver lets go of the device.
+ *
+ * Pages are mapped by the DMA API, and what the device wrote is the CPU's to read after
+ * phyr_dma_unlink(). Device memory is reached by its PCI bus address below one switch,
+ * and through dma_map_resource() where the host bridge forwards.
+ */
+
+/**
+ * struct phyr_dma_seg - a range of addresses of a device
+ * @addr: first DMA or PCI bus address
+ * @len: bytes
+ */
+struct phyr_dma_seg {
+	dma_addr_t addr;
+	size_t len;
+};
+
+struct phyr_dma_state;
+
+/**
+ * struct phyr_dma - a mapping of ranges for a device
+ * @dev: the device
+ * @dir: who writes
+ * @seg: the ranges as @dev sees them, in order; neighbours are one. A link may move
+ *	the list. It is as long as it comes out: the limits of @dev are for its driver.
+ * @nr: ranges in use
+ * @state: phyr's account of them
+ */
+struct phyr_dma {
+	struct device *dev;
+	enum dma_data_direction dir;
+	struct phyr_dma_seg *seg;
+	unsigned int nr;
+	struct phyr_dma_state *state;
+};
+
+/**
+ * phyr_dma_alloc - begin a mapping: address space for it, where there is an IOMMU
+ * @dma: memory of the caller's
+ * @dev: the device; for device memory it has to be a PCI device
+ * @it: all the ranges that will be linked
+ * @dir: DMA_TO_DEVICE, DMA_FROM_DEVICE or DMA_BIDIRECTIONAL
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM; -EINVAL when @it is at its end, @dir is none of the three, or
+ * @dev does no DMA. On error there is nothing to free, and phyr_dma_free() does nothing.
+ */
+int phyr_dma_alloc(struct phyr_dma *dma, struct device *dev, const struct phyr_iter *it,
+		   enum dma_data_direction dir);
+
+/**
+ * phyr_dma_link - map the next ranges
+ * @dma: of phyr_dma_alloc()
+ * @it: the cursor given there; moves on
+ * @bytes: how much. Parts that end where a page does need least of an IOMMU.
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -EREMOTEIO when @dev cannot reach the memory; -ESTALE when it is device
+ * memory whose mapping has changed or whose provider is gone; -EINVAL when @bytes is 0
+ * or @it has less; -ENOMEM; -EIO when the DMA mapping failed. On error nothing of this
+ * call is linked and @it stands where it did.
+ */
+int phyr_dma_link(struct phyr_dma *dma, struct phyr_iter *it, size_t bytes);
+
+/**
+ * phyr_dma_sync - make what was linked visible to the device
+ * @dma: the mapping; after this @dma->seg may be used
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -EIO; -EINVAL for what phyr_dma_alloc() failed to begin.
+ */
+int phyr_dma_sync(struct phyr_dma *dma);
+
+/**
+ * phyr_dma_unlink - end the device's access
+ * @dma: the mapping, with no DMA under way; takes one with nothing linked
+ *
+ * Between link and unlink the device may reach device memory only for as long as
+ * phyr_vec_enter() says so: an address stays mapped here when its memory goes away. The
+ * ranges may be linked again, from the start.
+ *
+ * Context: process context, may sleep.
+ */
+void phyr_dma_unlink(struct phyr_dma *dma);
+
+/** phyr_dma_free - the last step, after phyr_dma_unlink(); process context, may sleep */
+void phyr_dma_free(struct phyr_dma *dma);
+
+/**
+ * phyr_dma_map - alloc, link all and sync in one
+ * @dma: memory of the caller's
+ * @dev: the device
+ * @vec: all of it is mapped
+ * @dir: who writes
+ *
+ * Context: process context, may sleep.
+ * Return: as the three; on error nothing is mapped.
+ */
+int phyr_dma_map(struct phyr_dma *dma, struct device *dev, const struct phyr_vec *vec,
+		 enum dma_data_direction dir);
+
+/** phyr_dma_unmap - unlink and free in one; process context, may sleep */
+void phyr_dma_unmap(struct phyr_dma *dma);
+
+/**
+ * phyr_vec_enter - begin DMA to the memory of a vector
+ * @vec: the vector; it must not change until phyr_vec_exit()
+ *
+ * For drivers with commands of their own: whoever takes the memory away waits from
+ * here to phyr_vec_exit(), with mmap_lock held perhaps. So what ends the DMA may not wait
+ * for user space, for mmap_lock or for get_user_phyrs(), and has to come in bounded
+ * time. phyr_bio does this by itself.
+ *
+ * Context: any.
+ * Return: false, and nothing is entered, when some of it is stale.
+ */
+bool phyr_vec_enter(const struct phyr_vec *vec);
+
+/** phyr_vec_exit - end it; any context */
+void phyr_vec_exit(const struct phyr_vec *vec);
 
 /**
  * DOC: Providers
