@@ -92,7 +92,7 @@ build_modules() {
 	build_step "modules-$version" make -C "/build/modules-$version/src/kshim" \
 		"KDIR=/lib/modules/$version/build" "-j$(nproc)"
 	status=$?
-	[ $status = 0 ] || rm -f "$dir"/src/kshim/*.ko "$dir"/src/kshim/sample/*.ko
+	[ $status = 0 ] || rm -f "$dir"/src/kshim/{,sample/,test/}*.ko
 	return $status
 }
 
@@ -103,7 +103,7 @@ build_snapshot() {
 
 	mkdir -p "$2/tests" "$2/build/user" "$2/build/modules"
 	cp -a "$LAB_TESTS/vm" "$LAB_TESTS/cases" "$2/tests/"
-	cp -a "$modules"/*.ko "$modules"/sample/*.ko "$2/build/modules/" 2>/dev/null
+	cp -a "$modules"/{,sample/,test/}*.ko "$2/build/modules/" 2>/dev/null
 	for dir in lib fs tools tests/vm; do
 		[ -d "$BUILD/user/$dir" ] || continue
 		mkdir -p "$2/build/user/$dir"
