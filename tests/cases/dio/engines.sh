@@ -6,7 +6,7 @@
 . "$T_LIB"
 
 t_data pattern "$T_DIR/before" 0 4m 7
-t_data pattern "$T_DIR/f" 0 32m 1
+t_data pattern "$T_DIR/f" 0 16m 1
 t_data pattern "$T_DIR/after" 0 4m 7
 sync
 
@@ -15,8 +15,8 @@ io() {
 	local before want
 	seed=$((seed + 1))
 	before=$(t_direct_bytes)
-	t_like 'ok .*' t_io -s $seed -m "$PHYR_BAR" -n 32m "$@" "$T_MNT/f"
-	want=$((32 << 20))
+	t_like 'ok .*' t_io -s $seed -m "$PHYR_BAR" -n 16m "$@" "$T_MNT/f"
+	want=$((16 << 20))
 	[ $(($(t_direct_bytes) - before)) = $want ] || t_fail "t_io $*: not all bytes direct"
 }
 
@@ -33,11 +33,11 @@ io -e aiov -b 512:8m -q 8
 # file is compared and made anew.
 for engine in psync vec libaio aiov uring uringv; do
 	io -e $engine -d mix -b 512:256k -q 64 -c "$T_DIR/f"
-	t_data pattern "$T_DIR/f" 0 32m 1
+	t_data pattern "$T_DIR/f" 0 16m 1
 	sync
 done
 io -e uringv -d write -b 512:8m -q 8 -c "$T_DIR/f"
-t_data is-pattern "$T_DIR/f" 0 32m 2
+t_data is-pattern "$T_DIR/f" 0 16m 2
 
 echo 1 >/proc/sys/vm/drop_caches
 t_data is-pattern "$T_DIR/before" 0 4m 7
