@@ -246,6 +246,8 @@ bool kshim_trusts(const struct kshim_path *a, const struct kshim_path *b);
 /* ----------------------------------------------------------------- region.c */
 
 #define KSHIM_REGION_PROVIDERS	8
+/* Mapped pages around the ones asked for are learned with them, in windows of: */
+#define KSHIM_WINDOW_BYTES	PMD_SIZE
 
 /* A run of pages that is one run of physical ones. */
 struct kshim_extent {

@@ -55,8 +55,9 @@ static ssize_t range_region(struct kshim_region *region, unsigned long uaddr, si
 		ret = kshim_region_look(region, uaddr, len, write, vec);
 		if (ret == -ENOENT) {
 			kshim_vec_rewind(vec, &mark);
+			/* a window at a time: more may not be remembered at once */
+			len = min(len, KSHIM_WINDOW_BYTES - uaddr % KSHIM_WINDOW_BYTES);
 			ret = kshim_region_fill(region, uaddr, len, write, ret_reason);
-			/* what was filled may be forgotten again at once */
 			if (!ret)
 				ret = kshim_region_look(region, uaddr, len, write, vec);
 		}

@@ -25,8 +25,6 @@
 #include "kshim.h"
 #include "walk.h"
 
-/* Mapped pages around the ones asked for are learned with them, in windows of: */
-#define REGION_WINDOW_BYTES	PMD_SIZE
 /* Asked for at once is at most a window, so that a walk sees at most two page tables. */
 #define REGION_RUNS_MAX		(2 * PTRS_PER_PTE)
 
@@ -509,8 +507,8 @@ static long region_walk_part(struct kshim_region *region, unsigned long at,
 static int region_walk(struct kshim_region *region, unsigned long uaddr,
 		       unsigned long end, bool write, struct kshim_runs *runs)
 {
-	unsigned long start = max(round_down(uaddr, REGION_WINDOW_BYTES), region->start);
-	unsigned long stop = min(round_up(end, REGION_WINDOW_BYTES), region->end);
+	unsigned long start = max(round_down(uaddr, KSHIM_WINDOW_BYTES), region->start);
+	unsigned long stop = min(round_up(end, KSHIM_WINDOW_BYTES), region->end);
 	long at;
 
 	region_walk_part(region, start, round_down(uaddr, PAGE_SIZE), false, write, runs);
@@ -588,7 +586,10 @@ static int walk_own(struct kshim_region *region, struct region_walk *walk,
 				*ret_reason = PHYR_NOT_DEVICE_MEMORY;
 				return -EFAULT;
 			} else {
-				n = PAGE_SIZE;
+				/* nobody is asked about each page that nobody wants */
+				n = run.uaddr < uaddr ?
+					min(run.len, round_down(uaddr, PAGE_SIZE) - run.uaddr) :
+					run.len;
 			}
 		}
 	}
@@ -731,7 +732,7 @@ static int region_fill(struct kshim_region *region, unsigned long uaddr, size_t 
 	int ret;
 
 	for (; len; uaddr += n, len -= n) {
-		n = min_t(size_t, len, REGION_WINDOW_BYTES);
+		n = min_t(size_t, len, KSHIM_WINDOW_BYTES);
 		if (READ_ONCE(region->gate.closed))
 			return -ESTALE;
 		if (region_knows(region, uaddr, n, write))
