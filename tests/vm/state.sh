@@ -91,13 +91,18 @@ state_phyrfs() {
 	phyrfs $PHYR_DIR $PHYR_MNT </dev/null
 }
 
-# state_umount DIR... - whatever is mounted there, as often as it is
+# state_umount DIR... - whatever is mounted there, as often as it is. After phyrfs has been
+# unmounted its daemon takes a moment to let go of the source.
 state_umount() {
-	local mnt
+	local mnt try
 
 	for mnt; do
+		try=0
 		while grep -q " $mnt " /proc/mounts; do
-			umount "$mnt" 2>/dev/null || umount -l "$mnt" || return
+			umount "$mnt" 2>/dev/null && continue
+			try=$((try + 1))
+			[ $try -gt 50 ] || { sleep 0.1 && continue; }
+			umount -l "$mnt" || return
 		done
 	done
 }

@@ -26,6 +26,6 @@ t_is 8192 t_call -f 2 write "$phyr/grow" 4096 "$PHYR_BAR:0:8192"
 t_data is-pattern "$mnt/grow" 0 60 1
 t_data is-fill "$mnt/grow" 60 4036 0
 t_data is-pattern "$mnt/grow" 4096 8192 2
-umount "$phyr"
-umount "$mnt"
+state_umount "$phyr"
+state_umount "$mnt"
 e2fsck -f -n "$PHYR_DISK2" >fsck 2>&1 || t_fail "the filesystem is damaged: $(tail -n 3 fsck)"

@@ -35,8 +35,8 @@ sync
 echo 1 >/proc/sys/vm/drop_caches
 t_data is-pattern "$first" 0 32m 9
 
-umount "$phyr"
-umount "$mnt"
+state_umount "$phyr"
+state_umount "$mnt"
 case $PHYR_FS in
 ext4) e2fsck -f -n "$second" ;;
 xfs) xfs_repair -n "$second" ;;

@@ -22,8 +22,8 @@ t_is_refused topology t_call write "$phyr/f" 4m "$PHYR_BAR:0:64k"
 t_data is-pattern "$mnt/f" 0 4m 1
 [ "$(stat -c %s "$mnt/f")" = $((4 << 20)) ] || t_fail "a refused write changed the size"
 t_like 'ok .*' t_io -e uring -q 32 -d mix -n 4m -b 512:64k -c "$mnt/f" "$phyr/f"
-umount "$phyr"
-umount "$mnt"
+state_umount "$phyr"
+state_umount "$mnt"
 case $PHYR_FS in
 ext4) e2fsck -f -n "$PHYR_FAR_DISK" ;;
 xfs) xfs_repair -n "$PHYR_FAR_DISK" ;;

@@ -31,7 +31,7 @@ t_is_refused topology t_pread "$phyr/f" "$PHYR_BAR" 0 64k
 echo "1234:5678,$bridge" >$param
 [ "$(cat $param)" = "1234:5678,$bridge" ] || t_fail "it says $(cat $param)"
 t_is_refused topology t_pread "$phyr/f" "$PHYR_BAR" 0 64k
-umount "$phyr"
+state_umount "$phyr"
 
 # what a parameter at loading does
 state_unload
@@ -42,7 +42,7 @@ phyrfs "$mnt" "$phyr"
 t_data fill "$PHYR_BAR" 0 64k 0xa5
 t_is_direct 65536 t_pread "$phyr/f" "$PHYR_BAR" 0 64k
 t_data is-pattern "$PHYR_BAR" 0 64k 1
-umount "$phyr"
-umount "$mnt"
+state_umount "$phyr"
+state_umount "$mnt"
 state_unload
 t_load

@@ -31,8 +31,8 @@ for round in 1 2; do
 		timeout 20 tail --pid="$pid" -f /dev/null || t_fail "a reader hangs"
 	done
 	wait || true
-	umount "$phyr"
-	umount "$mnt" || umount -l "$mnt"
+	state_umount "$phyr"
+	state_umount "$mnt" || umount -l "$mnt"
 
 	# The other disk does not care, and this one comes back.
 	t_data pattern "$T_DIR/f" 0 1m 1
@@ -49,6 +49,6 @@ for round in 1 2; do
 	t_data pattern "$mnt/f" 0 1m 1
 	sync
 	t_is_direct 1048576 t_call -c 1 read "$phyr/f" 0 "$PHYR_BAR:0:1m"
-	umount "$phyr"
-	umount "$mnt"
+	state_umount "$phyr"
+	state_umount "$mnt"
 done
