@@ -11,7 +11,7 @@
 # PCI: everything that phyr may join lies behind one switch; the far disk does not.
 #
 #	pcie.0 -- rp0 -- switch -- d0: disk   d1: disk 2   d2: BAR   d3: BAR 2
-#	       '- far disk
+#	       '- far disk                                        (bench only) d4: disk with memory
 
 # Words of a kernel log that fail whatever ran. They are looked for in the guest after
 # each case and by the host at the end, panics included.
@@ -24,7 +24,7 @@ vm_new() {
 	[ -n "$vm_version" ] || die "the sysroot has no kernel $1"
 	vm_kernel=$1 vm_iommu=$2 vm_icount=$3 vm_fs=$4
 	vm_name=$1-iommu-$2${3:+-icount}
-	vm_share='' vm_tty='' vm_live='' vm_quiet='' vm_timeout=$PHYR_LAB_TIMEOUT
+	vm_share='' vm_tty='' vm_bench='' vm_live='' vm_quiet='' vm_timeout=$PHYR_LAB_TIMEOUT
 	vm_repeat='' vm_source='' vm_on_line=true vm_job=() vm_result=''
 }
 
@@ -57,6 +57,7 @@ vm_prepare() {
 	truncate -s 1536M "$vm_dir/disk"
 	truncate -s 1G "$vm_dir/disk2"
 	truncate -s 512M "$vm_dir/far"
+	[ -z "$vm_bench" ] || truncate -s 64M "$vm_dir/cmb"
 	mkdir "$vm_dir/job" "$vm_dir/host"
 	for port in out err verdict call.in call.out; do
 		mkfifo "$vm_dir/$port"
@@ -93,9 +94,11 @@ vm_arguments() {
 	fi
 	cmdline="console=ttyS0 loglevel=5 panic=-1 oops=panic mitigations=off audit=0 apparmor=0"
 	cmdline+=" tsc=reliable random.trust_cpu=on"
+	# An idle guest's clock leaps, past the time-out of a command that QEMU still works on.
+	[ -z "$vm_bench" ] || cmdline+=" nvme_core.io_timeout=1000000"
 	if [ "$vm_iommu" = on ]; then
 		vm_args+=(-machine q35,kernel-irqchip=off -device intel-iommu,intremap=off)
-		cmdline+=" intel_iommu=on"
+		cmdline+=" intel_iommu=on${vm_bench:+ iommu.strict=1}"
 	else
 		vm_args+=(-machine q35)
 	fi
@@ -134,6 +137,7 @@ vm_arguments() {
 	vm_add_nvme far pcie.0
 	vm_add_bar bar d2 256M
 	vm_add_bar bar2 d3 64M
+	[ -z "$vm_bench" ] || vm_add_cmb d4
 }
 
 # vm_add_share TAG DIR READONLY
@@ -146,6 +150,13 @@ vm_add_share() {
 vm_add_nvme() {
 	vm_args+=(-drive "file=$vm_dir/$1,format=raw,if=none,id=$1,cache=unsafe,discard=unmap"
 		-device "nvme,serial=phyr-$1,drive=$1,bus=$2")
+}
+
+# vm_add_cmb BUS - a disk whose controller has memory, for the kernel's own P2PDMA
+vm_add_cmb() {
+	vm_args+=(-device "xio3130-downstream,id=$1,bus=up,chassis=14,port=4"
+		-drive "file=$vm_dir/cmb,format=raw,if=none,id=cmb,cache=unsafe"
+		-device "nvme,serial=phyr-cmb,drive=cmb,bus=$1,cmb_size_mb=64")
 }
 
 # vm_add_bar NAME BUS SIZE

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The bench, guest part: measures every path that this kernel has and prints facts, one line
+# each, for bench.sh to put in a table. Sourced by init.
+
+# bench_measure - KEY VALUE... lines:
+#	cost FS ENGINE DEPTH BYTES PATH MEDIAN LEAST MOST	instructions per read
+#	cold MEDIAN LEAST MOST		more for a first read, per page
+#	memory regions N ranges N bytes N	with all of the BAR read into
+#	count PATH BYTES WHAT PER_READ	calls of the kernel's functions
+bench_measure() {
+	echo "kernel $(uname -r)"
+	echo 96 >/proc/sys/vm/nr_hugepages
+	echo 0 >/proc/sys/kernel/hung_task_timeout_secs
+	state_load || return
+	for PHYR_FS in ext4 xfs; do
+		bench_note "$PHYR_FS"
+		state_umount "$PHYR_MNT" "$PHYR_DIR" && state_disk && state_phyrfs || return
+		dd if=/dev/zero of="$PHYR_DIR/f" bs=1M count=32 oflag=direct status=none || return
+		sync
+		[ $PHYR_FS = xfs ] || bench_sample || return
+		bench_paths
+		bench_engines || return
+		[ $PHYR_FS = xfs ] || bench_once || return
+	done
+}
+
+bench_note() {
+	echo "note $*"
+}
+
+# What cannot be counted twice in one boot, or need not
+bench_once() {
+	local cost
+
+	bench_note "first touch"
+	cost=$(t_bench -c 16m "$PHYR_BAR" "$PHYR_MNT/f") || return
+	echo "$cost"
+	bench_events
+}
+
+# The sample filesystem on the second disk, for its own path; missing modules are no error
+bench_sample() {
+	[ -e "$PHYR_MODDIR/phyr_flat.ko" ] || return 0
+	insmod "$PHYR_MODDIR/phyr_flat.ko" && mkdir -p /run/flat || return
+	(cd "$PHYR_DIR" && t_flat "$PHYR_DISK2" f) || return
+	mount -t phyr_flat "$PHYR_DISK2" /run/flat
+}
+
+# Sets bench_all to the PATH=MEMORY=FILE words of t_bench.
+bench_paths() {
+	local p2p
+
+	bench_all=("host-4k=4k=$PHYR_DIR/f" "host-thp=thp=$PHYR_DIR/f" "host-huge=huge=$PHYR_DIR/f"
+		"host-mount=huge=$PHYR_MNT/f" "copy=copy:$PHYR_BAR=$PHYR_DIR/f")
+	for p2p in /sys/bus/pci/devices/*/p2pmem/allocate; do
+		[ ! -e "$p2p" ] || bench_all+=("p2pdma=$p2p=$PHYR_DIR/f")
+	done
+	bench_all+=("phyr=$PHYR_BAR=$PHYR_MNT/f")
+	[ "$PHYR_FS" = xfs ] || [ ! -e /run/flat/f ] || bench_all+=("sample=$PHYR_BAR=/run/flat/f")
+}
+
+bench_engines() {
+	local engine depth bytes calls
+
+	while read -r engine depth; do
+		case $PHYR_FS,$engine,$depth in
+		xfs,uring,32 | xfs,libaio,*) continue ;;
+		esac
+		bench_note "$PHYR_FS, $engine, queue depth $depth"
+		for bytes in 4096 65536 1048576; do
+			# P2PDMA goes through QEMU page by page
+			calls=$((bytes > 65536 ? depth == 1 ? 8 : 32 : depth == 1 ? 32 : 64))
+			t_bench -n $calls -r $((bytes > 65536 ? 5 : 9)) $engine $depth $bytes "${bench_all[@]}" \
+				>/run/bench || return
+			sed "s/^/cost $PHYR_FS $engine $depth $bytes /" /run/bench
+		done
+	done <<'END'
+psync 1
+uring 1
+uring 32
+libaio 1
+libaio 32
+END
+}
+
+# Functions by what they do; those that this kernel lacks, or has inline, are left out.
+bench_functions='
+allocations	kmem_cache_alloc_noprof kmem_cache_alloc_lru_noprof kmem_cache_alloc_node_noprof
+allocations	__kmalloc_noprof __kmalloc_node_noprof __kmalloc_cache_noprof dma_pool_alloc
+dma-maps	dma_map_page_attrs dma_map_sg_attrs dma_map_sgtable dma_map_resource dma_map_phys
+dma-maps	iommu_map iommu_map_sg iommu_map_nosync dma_iova_link dma_iova_try_alloc
+dma-unmaps	dma_unmap_page_attrs dma_unmap_sg_attrs dma_unmap_resource dma_unmap_phys
+dma-unmaps	iommu_unmap iommu_unmap_fast dma_iova_unlink dma_iova_destroy
+iotlb-flushes	qi_submit_sync
+walks	pin_user_pages_fast iov_iter_extract_pages follow_pfnmap_start walk_page_range
+walks	kshim_walk_runs fixup_user_fault
+'
+
+# Counts, after the timed part, hits of kprobes while N more reads of each path run.
+bench_events() {
+	local trace=/sys/kernel/tracing what names name path word bytes
+
+	bench_note "counting what each read calls"
+	while read -r what names; do
+		for name in $names; do
+			echo "p:bench/${what//-/_}__$name $name" >>$trace/kprobe_events 2>/dev/null || true
+		done
+	done <<<"$bench_functions"
+	[ -d $trace/events/bench ] || return 0
+	for word in "${bench_all[@]}"; do
+		path=${word%%=*}
+		[ "$path" != host-thp ] && [ "$path" != copy ] || continue
+		for bytes in 4096 65536; do
+			bench_hits "$path" "$bytes" "$word" || return
+		done
+	done
+	echo >$trace/kprobe_events
+}
+
+# The difference of two runs, so that setting up and the first read do not count
+bench_hits() {
+	local path=$1 bytes=$2 word=$3 trace=/sys/kernel/tracing reads
+
+	for reads in 50 100; do
+		awk '{ print $1, $2 }' $trace/kprobe_profile >/run/before
+		echo 1 >$trace/events/bench/enable
+		t_bench -r 1 -n $reads psync 1 "$bytes" "$word" >/run/bench || return
+		echo 0 >$trace/events/bench/enable
+		awk 'NR == FNR { was[$1] = $2; next }
+		{ split($1, part, "__"); hits[part[1]] += $2 - was[$1] }
+		END { for (what in hits) print what, hits[what] }' \
+			/run/before <(cat $trace/kprobe_profile) >/run/hits.$reads
+	done
+	# one round warms up, so each run reads twice what it was told
+	awk -v path="$path" -v bytes="$bytes" 'NR == FNR { was[$1] = $2; next }
+	{ printf "count %s %s %s %.2f\n", path, bytes, $1, ($2 - was[$1]) / 100 }' \
+		/run/hits.50 /run/hits.100
+}
