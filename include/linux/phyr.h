@@ -226,19 +226,34 @@ static inline void phyr_iter_init(struct phyr_iter *it, const struct phyr_vec *v
 	*it = (struct phyr_iter){ .vec = vec, .left = vec->bytes };
 }
 
-/** phyr_iter_addr - physical address under a cursor that is not at the end */
+/**
+ * phyr_iter_addr - where a cursor stands
+ * @it: the cursor, not at the end
+ *
+ * Return: the physical address.
+ */
 static inline phys_addr_t phyr_iter_addr(const struct phyr_iter *it)
 {
 	return it->vec->phyr[it->phyr].addr + it->off;
 }
 
-/** phyr_iter_contig - bytes from the cursor on that are one range; 0 at the end */
+/**
+ * phyr_iter_contig - how far the range under a cursor goes
+ * @it: the cursor
+ *
+ * Return: bytes from the cursor on; 0 at the end.
+ */
 static inline size_t phyr_iter_contig(const struct phyr_iter *it)
 {
 	return it->left ? min(it->left, it->vec->phyr[it->phyr].len - it->off) : 0;
 }
 
-/** phyr_iter_hold - what keeps the range under a cursor that is not at the end */
+/**
+ * phyr_iter_hold - what keeps the range under a cursor
+ * @it: the cursor, not at the end
+ *
+ * Return: the hold, as long as the vector does not change.
+ */
 static inline const struct phyr_hold *phyr_iter_hold(const struct phyr_iter *it)
 {
 	return &it->vec->hold[it->hold];
@@ -365,7 +380,10 @@ void phyr_bio_init(struct phyr_bio *bio, struct block_device *bdev, blk_opf_t op
 struct phyr_bio *phyr_bio_alloc(struct block_device *bdev, blk_opf_t opf, sector_t sector,
 				gfp_t gfp);
 
-/** phyr_bio_free - for a bio of phyr_bio_alloc() that is not under way; takes NULL */
+/**
+ * phyr_bio_free - undo phyr_bio_alloc()
+ * @bio: not under way, or NULL
+ */
 void phyr_bio_free(struct phyr_bio *bio);
 
 /**
@@ -522,7 +540,12 @@ int phyr_dma_sync(struct phyr_dma *dma);
  */
 void phyr_dma_unlink(struct phyr_dma *dma);
 
-/** phyr_dma_free - the last step, after phyr_dma_unlink(); process context, may sleep */
+/**
+ * phyr_dma_free - the last step, after phyr_dma_unlink()
+ * @dma: the mapping
+ *
+ * Context: process context, may sleep.
+ */
 void phyr_dma_free(struct phyr_dma *dma);
 
 /**
@@ -538,7 +561,12 @@ void phyr_dma_free(struct phyr_dma *dma);
 int phyr_dma_map(struct phyr_dma *dma, struct device *dev, const struct phyr_vec *vec,
 		 enum dma_data_direction dir);
 
-/** phyr_dma_unmap - unlink and free in one; process context, may sleep */
+/**
+ * phyr_dma_unmap - unlink and free in one
+ * @dma: the mapping
+ *
+ * Context: process context, may sleep.
+ */
 void phyr_dma_unmap(struct phyr_dma *dma);
 
 /**
@@ -555,7 +583,12 @@ void phyr_dma_unmap(struct phyr_dma *dma);
  */
 bool phyr_vec_enter(const struct phyr_vec *vec);
 
-/** phyr_vec_exit - end it; any context */
+/**
+ * phyr_vec_exit - end what phyr_vec_enter() began
+ * @vec: the vector
+ *
+ * Context: any.
+ */
 void phyr_vec_exit(const struct phyr_vec *vec);
 
 /**
@@ -639,7 +672,14 @@ struct phyr_vma_ops {
 int phyr_vma_register(const struct vm_operations_struct *vm_ops,
 		      const struct phyr_vma_ops *ops);
 
-/** phyr_vma_unregister - when this returns nobody is in @ops; process context, sleeps */
+/**
+ * phyr_vma_unregister - take it back
+ * @vm_ops: of phyr_vma_register()
+ *
+ * When this returns nobody is in the driver's operations.
+ *
+ * Context: process context, sleeps.
+ */
 void phyr_vma_unregister(const struct vm_operations_struct *vm_ops);
 
 /**
