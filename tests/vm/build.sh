@@ -90,7 +90,7 @@ build_modules() {
 	mkdir -p "$dir/src"
 	cp -a -u "$LAB_TREE/kshim" "$LAB_TREE/include" "$dir/src/"
 	build_step "modules-$version" make -C "/build/modules-$version/src/kshim" \
-		"KDIR=/lib/modules/$version/build" "-j$(nproc)"
+		"KDIR=$(sysroot_kernel_tree "$version")" "-j$(nproc)"
 	status=$?
 	[ $status = 0 ] || rm -f "$dir"/src/kshim/{,sample/,test/}*.ko
 	return $status
@@ -117,7 +117,7 @@ build_sources() {
 }
 
 # The initramfs only finds the real root: busybox and the modules that 9p and overlay
-# need. Its /init is vm/initramfs.
+# need, if the kernel has modules at all. Its /init is vm/initramfs.
 build_initramfs() {
 	local version=$1 image=$BUILD/initramfs-$1
 
@@ -131,7 +131,7 @@ build_initramfs() {
 		cp /src/tests/vm/initramfs init
 		chmod +x init
 		n=10
-		for module in 9pnet_virtio 9p overlay; do
+		[ ! -d "/lib/modules/$version" ] || for module in 9pnet_virtio 9p overlay; do
 			modprobe -S "$version" --show-depends "$module"
 		done | while read -r verb path rest; do
 			[ "$verb" = insmod ] || continue

@@ -23,6 +23,7 @@ cmd_test() {
 	if [ ${#test_cases[@]} -gt 0 ]; then
 		build_user || test_result FAIL build/user 0 "does not build"
 		for kernel in "${kernels[@]}"; do
+			[ "$kernel" != debug ] || debug_make
 			if ! build_modules "$kernel"; then
 				test_result FAIL "build/modules-$kernel" 0 "does not build"
 				continue
@@ -69,11 +70,15 @@ test_header() {
 # Appends to test_boots what one kernel with one IOMMU setting needs:
 # KERNEL IOMMU ICOUNT FS:SUITE/CASE...
 test_plan() {
-	local kernel=$1 iommu=$2 name fs any own icount ext4=() xfs=()
+	local kernel=$1 iommu=$2 name fs any own icount only ext4=() xfs=()
 
 	for name in "${test_cases[@]}"; do
 		any=$(test_header "$name" fs) own=$(test_header "$name" boot)
 		icount=$(test_header "$name" icount)
+		only=$(test_header "$name" kernel)
+		[ -n "$only" ] && [ "$kernel" != "$only" ] && continue
+		# Nobody counts instructions of the debug kernel.
+		[ "$kernel" = debug ] && [ "$icount" = yes ] && continue
 		# Counting instructions is about phyr's path, which no IOMMU changes.
 		if [ "$icount" = yes ] || [ "$(test_header "$name" iommu)" = any ]; then
 			[ "$iommu" = on ] && [ "$OPT_IOMMU" = all ] && continue

@@ -17,6 +17,9 @@
 # each case and by the host at the end, panics included.
 VM_BAD_LOG='WARNING: |BUG: |Oops|general protection fault|KASAN: |UBSAN: |INFO: task .* blocked'
 VM_BAD_LOG+='|possible recursive locking|possible circular locking|suspicious RCU usage'
+# The debug kernel's. After a lack of memory of its own a checker checks nothing more.
+VM_BAD_LOG+='|INFO: possible|INFO: trying to register|DMA-API: .*(device driver|out of memory)'
+VM_BAD_LOG+='|kmemleak: .*(new suspected|exhausted|disabled)|ODEBUG: '
 VM_BAD_LOG+='|Kernel panic|DMAR: .*[Ff]ault|rcu: INFO: .* stall|refcount_t: |list_(add|del) corruption'
 
 vm_new() {
@@ -25,6 +28,9 @@ vm_new() {
 	vm_kernel=$1 vm_iommu=$2 vm_icount=$3 vm_fs=$4
 	vm_name=$1-iommu-$2${3:+-icount}
 	vm_share='' vm_tty='' vm_bench='' vm_live='' vm_quiet='' vm_timeout=$PHYR_LAB_TIMEOUT
+	# Its checks make it three to six times slower, and the limits so much wider.
+	vm_slow=1
+	[ "$1" != debug ] || vm_slow=5
 	vm_repeat='' vm_source='' vm_on_line=true vm_job=() vm_result=''
 }
 
@@ -70,7 +76,8 @@ vm_prepare() {
 	{
 		printf '%s=%q\n' PHYR_FS "$vm_fs" LAB_KERNEL "$vm_kernel" LAB_IOMMU "$vm_iommu" \
 			LAB_ICOUNT "$vm_icount" LAB_SETUP "$PHYR_LAB_SETUP" LAB_BAD_LOG "$VM_BAD_LOG" \
-			LAB_MODULES /lab/build/modules LAB_SHARE "$vm_share"
+			LAB_MODULES /lab/build/modules LAB_SHARE "$vm_share" \
+			LAB_SLOW "$vm_slow" PHYR_ROUNDS "$PHYR_LAB_ROUNDS"
 		if [ -n "$vm_tty" ]; then
 			printf '%s=%q\n' LAB_SIZE "$(stty size)" LAB_TERM "${TERM:-linux}"
 		fi
@@ -102,7 +109,7 @@ vm_arguments() {
 	else
 		vm_args+=(-machine q35)
 	fi
-	vm_args+=(-kernel "$SYSROOT/boot/vmlinuz-$vm_version" -initrd "$BUILD/initramfs-$vm_version"
+	vm_args+=(-kernel "$(sysroot_kernel_image "$vm_version")" -initrd "$BUILD/initramfs-$vm_version"
 		-append "$cmdline" -chardev "file,id=console,path=$vm_log/console"
 		-serial chardev:console)
 
@@ -251,7 +258,8 @@ vm_serve() {
 }
 
 vm_watch() {
-	local line='' part='' start=$SECONDS heard=$SECONDS silence=60 limit
+	local line='' part='' start=$SECONDS heard=$SECONDS limit
+	local silence=$((60 * vm_slow))
 
 	[ -z "$vm_icount" ] || silence=300
 	vm_deadline=0

@@ -5,7 +5,7 @@
 # modules loaded, phyrfs mounted. Sourced by init and, through lib.sh, by cases.
 
 export PHYR_DIR=/mnt/disk PHYR_MNT=/mnt/phyr PHYR_MODDIR=$LAB_MODULES PHYR_FS
-export T_LIB=/lab/tests/vm/lib.sh LAB_BAD_LOG LAB_MODULES LAB_KERNEL LAB_IOMMU LAB_ICOUNT
+export T_LIB=/lab/tests/vm/lib.sh LAB_BAD_LOG LAB_MODULES LAB_KERNEL LAB_IOMMU LAB_ICOUNT PHYR_ROUNDS
 export PATH=/lab/build/user/fs:/lab/build/user/tools:/lab/build/user/tests/vm:$PATH
 
 # Only builtins here: under emulation a program costs as much as fifty file reads.
@@ -39,7 +39,7 @@ bar_of_size() {
 state_devices() {
 	local try found
 
-	modprobe nvme
+	[ -e /sys/module/nvme ] || modprobe nvme
 	for try in {1..100}; do
 		nvme_named disk && PHYR_DISK=$found
 		nvme_named disk2 && PHYR_DISK2=$found

@@ -15,11 +15,24 @@ suite_run() {
 	for item; do
 		suite_case "$item"
 	done >&"$LAB_OUT" 2>&1
+	sleep $((LAB_SLOW > 1 ? 6 : 0))
+	suite_leaks >&"$LAB_OUT" 2>&1
 	return 0
 }
 
 suite_mount_points() {
 	cut -d' ' -f2 /proc/mounts | grep -vx -e "$PHYR_DIR" -e "$PHYR_MNT"
+}
+
+# The debug kernel's search for lost memory. It believes nothing that is younger than
+# five seconds, so what a case loses may show up in the next one, or here at the end.
+suite_leaks() {
+	local file=/sys/kernel/debug/kmemleak
+
+	[ -e $file ] || return 0
+	echo scan >$file
+	cat $file
+	echo clear >$file
 }
 
 # suite_tell WORD... - one line to the host
@@ -37,7 +50,7 @@ suite_case() {
 
 	file=/lab/tests/cases/$name.sh
 	limit=$(suite_header "$file" time)
-	: "${limit:=60}"
+	limit=$((${limit:-60} * LAB_SLOW))
 	suite_tell begin "$item" "$limit"
 	echo "=== begin $item"
 	echo "lab: begin $item" >/dev/kmsg
@@ -64,6 +77,7 @@ suite_case() {
 		status=1
 		reason="left behind: $(tail -n 1 $log)"
 	fi
+	suite_leaks >>$log 2>&1
 	cat $log
 	if dmesg | sed -n "\|lab: begin $item\$|,\$p" | grep -E "$LAB_BAD_LOG" >$log; then
 		status=1
@@ -122,10 +136,13 @@ suite_writes() {
 	cut -c1-60 /sys/block/"${PHYR_DISK2##*/}"/stat /sys/block/"${PHYR_FAR_DISK##*/}"/stat
 }
 
-# Removes what the case left: processes, mounts, files, contents of the blank disks.
+# Removes what the case left: faults, processes, mounts, files, contents of the blank disks.
 suite_clean() {
-	local try mnt disk
+	local try mnt disk file
 
+	for file in /sys/kernel/debug/{fail*,*/fault_inject}/probability; do
+		[ ! -e "$file" ] || echo 0 >"$file"
+	done
 	echo 1 >$suite_group/cgroup.kill
 	for try in {1..150}; do
 		grep -q 'populated 0' $suite_group/cgroup.events && break

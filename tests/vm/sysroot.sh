@@ -90,23 +90,14 @@ sysroot_make() {
 
 # sysroot_build DIR - about two minutes, most of it downloading and unpacking
 sysroot_build() {
-	local dir=$1 mirror keyring work kernel option options=() packages
+	local dir=$1 work kernel option options=() packages apt
 
-	mirror=$(sysroot_mirror)
-	if [ -z "$mirror" ]; then
-		sysroot_apt_update
-		mirror=$(sysroot_mirror)
-	fi
-	[ -n "$mirror" ] || die "apt is not set up with a Debian mirror"
-	keyring=$(sysroot_keyring)
 	work=$(mktemp -d "${TMPDIR:-/tmp}/phyrfs-apt.XXXXXX") || die "cannot make a directory"
 	lab_litter+=("$work" "$dir")
 
-	say "making a sysroot of Debian $SYSROOT_SUITE from $mirror (some minutes, 2 GB)"
-	printf "deb [signed-by=$keyring] $mirror %s main\n" \
-		$SYSROOT_SUITE $SYSROOT_SUITE-updates $SYSROOT_SUITE-backports >"$work/sources.list"
-	sysroot_apt_options >"$work/apt.conf"
-	kernel=$(sysroot_newest_kernel "$work") || die "no kernel found, is the network there?"
+	say "making a sysroot of Debian $SYSROOT_SUITE (some minutes, 2 GB)"
+	sysroot_apt_setup "$work" || die "no package lists, is the network there?"
+	kernel=$(sysroot_newest_kernel) || die "no kernel found, is the network there?"
 	say "the newest kernel of $SYSROOT_SUITE-backports is $kernel"
 
 	while read -r option; do
@@ -130,18 +121,35 @@ sysroot_build() {
 	rm -rf -- "$work"
 }
 
-# The newest backported kernel whose image and headers can both be installed. There
-# are kernels on their way in that lack one of the two.
-sysroot_newest_kernel() {
-	local work=$1 kernel apt
+# sysroot_apt_setup DIR - an apt of its own in DIR, for the suite and not for this machine,
+# with current lists. Sets apt, the options for apt-get and apt-cache.
+sysroot_apt_setup() {
+	local work=$1 mirror keyring
 
+	mirror=$(sysroot_mirror)
+	if [ -z "$mirror" ]; then
+		sysroot_apt_update
+		mirror=$(sysroot_mirror)
+	fi
+	[ -n "$mirror" ] || die "apt is not set up with a Debian mirror"
+	keyring=$(sysroot_keyring)
+	printf "deb [signed-by=$keyring] $mirror %s main\n" \
+		$SYSROOT_SUITE $SYSROOT_SUITE-updates $SYSROOT_SUITE-backports >"$work/sources.list"
+	sysroot_apt_options >"$work/apt.conf"
 	mkdir -p "$work"/{state/lists/partial,cache/archives/partial}
 	: >"$work/status"
 	apt=(-q -q -c "$work/apt.conf" -o "Dir::State=$work/state" -o "Dir::State::status=$work/status"
 		-o "Dir::Cache=$work/cache" -o "Dir::Etc::sourcelist=$work/sources.list"
 		-o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null
 		-o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Sandbox::User=root)
-	lab_wait apt-get "${apt[@]}" update </dev/null >&2 || return
+	lab_wait apt-get "${apt[@]}" update </dev/null >&2
+}
+
+# The newest backported kernel whose image and headers can both be installed. There
+# are kernels on their way in that lack one of the two.
+sysroot_newest_kernel() {
+	local kernel
+
 	for kernel in $(apt-cache "${apt[@]}" pkgnames linux-image- |
 		sed -nE 's/^linux-image-([0-9.]+\+deb[0-9]+-amd64)$/\1/p' | sort -Vr); do
 		apt-get "${apt[@]}" -s install --no-install-recommends "${SYSROOT_PACKAGES[@]}" \
@@ -154,32 +162,55 @@ sysroot_newest_kernel() {
 }
 
 # Runs COMMAND in the sysroot: the tree at /src and the sysroot itself read-only, DIR
-# (build output) at /build.
+# (build output) at /build, the debug kernel at /mnt if DEBUG_DIR is set. The tree
+# SYSROOT_OVER, if set, adds to the sysroot.
 sysroot_run() {
 	local build=$1
 	shift
 	# shellcheck disable=SC2016
 	lab_private bash -c '
 		set -e
-		root=$1 tree=$2 build=$3
-		shift 3
-		mount --bind "$root" "$root"
-		mount -o remount,bind,ro "$root"
+		root=$1 tree=$2 build=$3 kernel=$4 over=$5
+		shift 5
+		if [ -n "$over" ]; then
+			mount -t overlay -o "ro,lowerdir=$over:$root" overlay "$root"
+		else
+			mount --bind "$root" "$root"
+			mount -o remount,bind,ro "$root"
+		fi
 		mount -t proc proc "$root/proc"
 		mount --rbind /dev "$root/dev"
 		mount -t tmpfs tmpfs "$root/tmp"
 		mount --bind "$tree" "$root/src"
 		mount -o remount,bind,ro "$root/src"
 		mount --bind "$build" "$root/build"
+		[ -z "$kernel" ] || mount --bind "$kernel" "$root/mnt"
 		exec chroot "$root" /usr/bin/env -i HOME=/tmp LC_ALL=C.UTF-8 \
 			PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"' \
-		sh "$SYSROOT" "$LAB_TREE" "$build" "$@"
+		sh "$SYSROOT" "$LAB_TREE" "$build" "${DEBUG_DIR-}" "${SYSROOT_OVER-}" "$@"
 }
 
-# The full version of a kernel of the sysroot: 6.12 or latest
+# The full version of a kernel: 6.12, latest or debug
 sysroot_kernel() {
 	case $1 in
+	debug) echo "${DEBUG_DIR##*/}" ;;
 	latest) ls "$SYSROOT/lib/modules" | sort -V | tail -n 1 ;;
 	*) ls "$SYSROOT/lib/modules" | grep "^${1//./\\.}\." | sort -V | tail -n 1 ;;
+	esac
+}
+
+# sysroot_kernel_image VERSION, sysroot_kernel_tree VERSION - the kernel, as the host sees
+# it, and the directory to build modules with, as what runs in the sysroot sees it
+sysroot_kernel_image() {
+	case $1 in
+	debug-*) echo "$DEBUG_DIR/build/arch/x86/boot/bzImage" ;;
+	*) echo "$SYSROOT/boot/vmlinuz-$1" ;;
+	esac
+}
+
+sysroot_kernel_tree() {
+	case $1 in
+	debug-*) echo /mnt/build ;;
+	*) echo "/lib/modules/$1/build" ;;
 	esac
 }
