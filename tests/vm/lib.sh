@@ -55,3 +55,20 @@ t_remount() {
 	export PHYR_FS=$1
 	state_umount "$PHYR_MNT" "$PHYR_DIR" && state_disk && state_phyrfs && mkdir -p "$T_DIR"
 }
+
+t_faults=/sys/kernel/debug
+
+# t_fault NAME PROBABILITY TIMES [KEY=VALUE...] - sets up a fault of the kernel's fault
+# injection (a directory in debugfs); t_fault_off NAME ends it
+t_fault() {
+	local dir=$t_faults/$1 setting
+
+	[ -d "$dir" ] || t_skip "this kernel cannot inject $1"
+	for setting in verbose=0 interval=1 space=0 "times=$3" "${@:4}" "probability=$2"; do
+		echo "${setting#*=}" >"$dir/${setting%%=*}"
+	done
+}
+
+t_fault_off() {
+	echo 0 >"$t_faults/$1/probability"
+}
