@@ -21,7 +21,7 @@ static int bar = 2;
 module_param(bar, int, 0444);
 static char *near = "";
 module_param(near, charp, 0444);
-MODULE_PARM_DESC(near, "disk that reaches it, with data that differs from block to block");
+MODULE_PARM_DESC(near, "disk that reaches it, with data that is not all alike");
 static char *far = "";
 module_param(far, charp, 0444);
 MODULE_PARM_DESC(far, "disk that does not");
@@ -40,7 +40,8 @@ static unsigned int failed;
 	}									\
 } while (0)
 
-static unsigned long map(struct file *file, unsigned long at, unsigned long bytes, int prot)
+static unsigned long map(struct file *file, unsigned long at, unsigned long bytes,
+			 int prot)
 {
 	unsigned long flags = (file ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS) |
 			      (at ? MAP_FIXED : 0);
