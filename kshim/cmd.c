@@ -261,6 +261,30 @@ static int cmd_fill(struct kshim_cmd *cmd, const struct kshim_xfer *xfer, u64 se
 }
 
 /*
+ * To the driver at once, past the scheduler, which does not sort requests without a bio
+ * but costs as if it did; that is what device mapper does with its requests. In the plug,
+ * if there is one, for the driver to be told of many at a time.
+ */
+static void cmd_send(struct request *rq)
+{
+	blk_status_t status;
+
+	if (current->plug) {
+		blk_execute_rq_nowait(rq, false);
+		return;
+	}
+	status = blk_insert_cloned_request(rq);
+	if (likely(status == BLK_STS_OK))
+		return;
+	/* accounting has already ended */
+	rq->rq_flags &= ~RQF_IO_STAT;
+	if (status == BLK_STS_RESOURCE || status == BLK_STS_DEV_RESOURCE)
+		blk_execute_rq_nowait(rq, false);
+	else
+		blk_mq_end_request(rq, status);
+}
+
+/*
  * Queue one command. All that may fail or sleep comes first; then the gate, and from
  * there nothing sleeps until the request is queued or in the plug, which is flushed
  * before this task sleeps. The pair was found before the gate was entered: an open gate
@@ -303,7 +327,7 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 		goto free_rq;
 	atomic_inc(&io->refs);
 	this_cpu_inc(io->stats->cpu->commands);
-	blk_execute_rq_nowait(rq, false);
+	cmd_send(rq);
 	return 0;
 
 free_rq:
