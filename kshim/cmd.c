@@ -17,6 +17,7 @@
 #define CMD_LIST_PAGES		5	/* 5 * 511 entries: above 8 MiB */
 #define CMD_BYTES_MAX		(8UL << 20)
 #define CMD_LOOK		4	/* idle commands that are looked at for a list */
+#define CMD_RETRIES		5	/* the driver's default, nvme_core.max_retries */
 
 /*
  * One NVMe command. Belongs to the request from the moment that it is queued; cmd_end()
@@ -136,6 +137,54 @@ static struct kshim_cmd *cmd_get(struct kshim_nvme *nvme, unsigned int nr_pages,
 }
 
 /*
+ * The block layer's name for a status of a read or write (NVM Express Base Specification,
+ * Status Code), so that the error is the same as that of a bio.
+ */
+static blk_status_t cmd_blk_status(u16 status)
+{
+	switch (status & NVME_SCT_SC_MASK) {
+	case NVME_SC_CAP_EXCEEDED:
+		return BLK_STS_NOSPC;
+	case NVME_SC_LBA_RANGE:
+	case NVME_SC_NS_NOT_READY:
+		return BLK_STS_TARGET;
+	case NVME_SC_INVALID_OPCODE:
+	case NVME_SC_INVALID_FIELD:
+	case NVME_SC_INVALID_NS:
+		return BLK_STS_NOTSUPP;
+	case NVME_SC_WRITE_FAULT:
+	case NVME_SC_READ_ERROR:
+	case NVME_SC_UNWRITTEN_BLOCK:
+	case NVME_SC_ACCESS_DENIED:
+	case NVME_SC_READ_ONLY:
+		return BLK_STS_MEDIUM;
+	case NVME_SC_RESERVATION_CONFLICT:
+		return BLK_STS_RESV_CONFLICT;
+	case NVME_SC_HOST_PATH_ERROR:
+		return BLK_STS_TRANSPORT;
+	default:
+		return BLK_STS_IOERR;
+	}
+}
+
+/*
+ * Whether to try again is the driver's to decide, but for a command that completes in a
+ * batch it does not: decide by its rules.
+ */
+static bool cmd_retry(struct request *rq)
+{
+	struct nvme_request_head *nr = blk_mq_rq_to_pdu(rq);
+
+	if (nr->status & NVME_STATUS_DNR || nr->retries >= CMD_RETRIES)
+		return false;
+	nr->retries++;
+	/* accounting has already ended */
+	rq->rq_flags &= ~RQF_IO_STAT;
+	blk_mq_requeue_request(rq, true);
+	return true;
+}
+
+/*
  * Interrupt context. The status argument alone does not do: completion in a batch
  * passes 0 for a command that failed. The driver's flag for cancelled commands is no
  * help, it stays on one that a reset cancelled and the retry finished.
@@ -146,12 +195,14 @@ static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
 	struct kshim_cmd *cmd = rq->end_io_data;
 	struct phyr_io *io = cmd->io;
 
+	if (unlikely(!status && nr->status && cmd_retry(rq)))
+		return RQ_END_IO_NONE;
 	kshim_gate_exit(cmd->gate);
 	if (likely(!status && !nr->status)) {
 		this_cpu_add(io->stats->cpu->bytes[cmd->write][PHYR_DIRECT], cmd->bytes);
 	} else {
 		this_cpu_inc(io->stats->cpu->errors);
-		kshim_io_fail(io, status ? blk_status_to_errno(status) : -EIO);
+		kshim_io_fail(io, blk_status_to_errno(status ?: cmd_blk_status(nr->status)));
 	}
 	cmd_put(cmd);
 	kshim_io_put(io);
