@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# What cases expect of commands. Sourced by lib.sh.
+# What cases expect of commands. Sourced by lib.sh. Builtins where they do: see state.sh.
 
 # t_is WANT COMMAND... - the last line of output is WANT; the status does not matter
 t_is() {
 	local want=$1 got
 	shift
 
-	got=$("$@" 2>&1 | tail -n 1) || true
+	got=$("$@" 2>&1) || true
+	got=${got##*$'\n'}
 	[ "$got" = "$want" ] || t_fail "$*: $got, wanted $want"
 }
 
@@ -17,18 +18,19 @@ t_like() {
 	local want=$1 got
 	shift
 
-	got=$("$@" 2>&1 | tail -n 1) || true
+	got=$("$@" 2>&1) || true
+	got=${got##*$'\n'}
 	[[ $got =~ ^($want)$ ]] || t_fail "$*: $got, wanted $want"
 }
 
 # t_direct_bytes - bytes that disks moved by DMA since the module was loaded
 t_direct_bytes() {
-	t_stat .total.direct_bytes
+	t_count direct
 }
 
 # t_refused_calls REASON - calls that were not direct for that reason
 t_refused_calls() {
-	t_stat "[.total.read, .total.write | .refused[\"$1\"].calls] | add"
+	t_count refused "$1"
 }
 
 # t_is_direct BYTES COMMAND... - prints BYTES, and all of them moved by DMA

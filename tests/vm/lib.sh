@@ -61,12 +61,8 @@ t_faults=/sys/kernel/debug
 # t_fault NAME PROBABILITY TIMES [KEY=VALUE...] - sets up a fault of the kernel's fault
 # injection (a directory in debugfs); t_fault_off NAME ends it
 t_fault() {
-	local dir=$t_faults/$1 setting
-
-	[ -d "$dir" ] || t_skip "this kernel cannot inject $1"
-	for setting in verbose=0 interval=1 space=0 "times=$3" "${@:4}" "probability=$2"; do
-		echo "${setting#*=}" >"$dir/${setting%%=*}"
-	done
+	[ -d "$t_faults/$1" ] || t_skip "this kernel cannot inject $1"
+	state_set "$t_faults/$1" verbose=0 interval=1 space=0 "times=$3" "${@:4}" "probability=$2"
 }
 
 t_fault_off() {

@@ -77,7 +77,8 @@ vm_prepare() {
 		printf '%s=%q\n' PHYR_FS "$vm_fs" LAB_KERNEL "$vm_kernel" LAB_IOMMU "$vm_iommu" \
 			LAB_ICOUNT "$vm_icount" LAB_SETUP "$PHYR_LAB_SETUP" LAB_BAD_LOG "$VM_BAD_LOG" \
 			LAB_MODULES /lab/build/modules LAB_SHARE "$vm_share" \
-			LAB_SLOW "$vm_slow" PHYR_ROUNDS "$PHYR_LAB_ROUNDS"
+			LAB_SLOW "$vm_slow" PHYR_ROUNDS "$PHYR_LAB_ROUNDS" \
+			LAB_FAILSLAB "$PHYR_LAB_FAILSLAB"
 		if [ -n "$vm_tty" ]; then
 			printf '%s=%q\n' LAB_SIZE "$(stty size)" LAB_TERM "${TERM:-linux}"
 		fi

@@ -6,7 +6,16 @@
 
 export PHYR_DIR=/mnt/disk PHYR_MNT=/mnt/phyr PHYR_MODDIR=$LAB_MODULES PHYR_FS
 export T_LIB=/lab/tests/vm/lib.sh LAB_BAD_LOG LAB_MODULES LAB_KERNEL LAB_IOMMU LAB_ICOUNT PHYR_ROUNDS
-export PATH=/lab/build/user/fs:/lab/build/user/tools:/lab/build/user/tests/vm:$PATH
+export PATH=/run/bin:/lab/build/user/fs:/lab/build/user/tools:/lab/build/user/tests/vm:$PATH
+
+# state_set DIR KEY=VALUE... - writes files of sysfs or debugfs
+state_set() {
+	local setting
+
+	for setting in "${@:2}"; do
+		echo "${setting#*=}" >"$1/${setting%%=*}"
+	done
+}
 
 # Only builtins here: under emulation a program costs as much as fifty file reads.
 

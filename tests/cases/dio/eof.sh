@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: reads at, across and past the end: byte count, data, and nothing foreign behind it
 # red: do not clamp the length to i_size, or map more of the buffer than is asked for
+# iommu: any
 . "$T_LIB"
 
 t_over_old_data

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: writes that extend, fill holes, convert unwritten extents and overwrite
 # red: skip dops->end_io, so that extents stay unwritten and sizes stay old
+# iommu: any
 # time: 90
 . "$T_LIB"
 

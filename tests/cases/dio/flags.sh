@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: O_DSYNC, O_SYNC, O_APPEND and their RWF_ forms, RWF_NOWAIT, RWF_HIPRI
 # red: return -EIOCBQUEUED or block in phyr_dio_rw under IOCB_NOWAIT
+# iommu: any
 . "$T_LIB"
 
 t_data pattern "$T_DIR/f" 0 1m 1

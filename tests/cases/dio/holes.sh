@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: holes and unwritten extents read as zeros, also in the middle of data
 # red: treat IOMAP_UNWRITTEN as mapped when reading
+# iommu: any
 # time: 90
 . "$T_LIB"
 

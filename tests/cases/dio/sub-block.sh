@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: sectors written into new blocks leave zeros, never old disk contents, beside them
 # red: leave out the zeroing of the rest of a new or unwritten block
+# iommu: any
 # time: 120
 . "$T_LIB"
 
