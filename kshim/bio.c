@@ -88,21 +88,13 @@ static size_t iter_alike(struct phyr_iter it, size_t len)
 	return done;
 }
 
-/*
- * Every range begins where the disk can begin; and where it ends inside of a block the
- * next one follows as pages follow each other, which is all that PRPs can say, and all
- * that the block layer does without cutting there.
- */
-bool kshim_iter_is_aligned(struct phyr_iter it, struct block_device *bdev)
+bool kshim_iter_parts_aligned(struct phyr_iter it, struct block_device *bdev)
 {
 	unsigned int block = bdev_logical_block_size(bdev) - 1;
 	const struct phyr_hold *hold;
 	size_t pos = 0, n;
 	phys_addr_t end;
 
-	if (likely(phyr_iter_contig(&it) == it.left))
-		return !((phyr_iter_addr(&it) & bdev_dma_alignment(bdev)) |
-			 (it.left & block));
 	while (it.left) {
 		if (phyr_iter_addr(&it) & bdev_dma_alignment(bdev))
 			return false;
@@ -119,13 +111,11 @@ bool kshim_iter_is_aligned(struct phyr_iter it, struct block_device *bdev)
 	return !(pos & block);
 }
 
-int kshim_queue(struct phyr_io *io, const struct kshim_xfer *xfer)
+int kshim_queue_parts(struct phyr_io *io, const struct kshim_xfer *xfer)
 {
 	struct kshim_xfer part;
 	int ret = 0;
 
-	if (likely(xfer->iter->vec->nr_holds == 1 && xfer->iter->vec->hold->gate))
-		return kshim_cmds_queue(io, xfer, xfer->len);
 	part = *xfer;
 	while (!ret && part.len) {
 		size_t n = iter_alike(*part.iter, part.len);
@@ -138,17 +128,27 @@ int kshim_queue(struct phyr_io *io, const struct kshim_xfer *xfer)
 	return ret;
 }
 
-enum phyr_reason kshim_iter_reach(struct phyr_iter it, struct kshim_nvme *nvme)
+enum phyr_reason kshim_io_reach(struct phyr_io *io, struct phyr_provider *provider)
+{
+	enum phyr_reason reason;
+	u64 dma;
+
+	reason = kshim_pair_get(provider, io->disk->nvme, &dma);
+	if (reason == PHYR_DIRECT) {
+		io->provider = provider;
+		io->delta = dma - provider->start;
+	}
+	return reason;
+}
+
+enum phyr_reason kshim_iter_parts_reach(struct phyr_iter it, struct phyr_io *io)
 {
 	enum phyr_reason reason = PHYR_DIRECT;
 
-	if (likely(it.vec->nr_holds == 1))
-		return it.vec->hold->gate ? kshim_pair_get(it.vec->hold->provider, nvme) :
-					    PHYR_DIRECT;
 	for (; it.left && reason == PHYR_DIRECT;
 	     phyr_iter_advance(&it, iter_alike(it, it.left)))
 		if (phyr_iter_hold(&it)->gate)
-			reason = kshim_pair_get(phyr_iter_hold(&it)->provider, nvme);
+			reason = kshim_io_reach(io, phyr_iter_hold(&it)->provider);
 	return reason;
 }
 
@@ -271,7 +271,7 @@ static int bio_check(const struct phyr_bio *bio)
 	if (op != REQ_OP_READ && op != REQ_OP_WRITE)
 		return -EINVAL;
 	if (!bio->iter.left || (bio->sector << SECTOR_SHIFT) & block ||
-	    !kshim_iter_is_aligned(bio->iter, bio->bdev))
+	    !kshim_iter_is_aligned(&bio->iter, bio->bdev))
 		return -EINVAL;
 	if (op_is_write(op) && bdev_read_only(bio->bdev))
 		return -EPERM;
@@ -295,10 +295,9 @@ static int bio_start(struct phyr_bio *bio)
 		bio->io.disk = kshim_disk_enter(bio->bdev, &reason);
 		if (!bio->io.disk)
 			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EREMOTEIO;
-		reason = kshim_iter_reach(it, bio->io.disk->nvme);
+		reason = kshim_iter_reach(&it, &bio->io);
 		if (reason != PHYR_DIRECT)
 			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EREMOTEIO;
-		xfer.disk = bio->io.disk;
 	}
 	return kshim_queue(&bio->io, &xfer);
 }

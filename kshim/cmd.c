@@ -209,23 +209,6 @@ static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
 	return RQ_END_IO_FREE;
 }
 
-/* What to add to a CPU physical address of the provider's to get the disk's address. */
-static int cmd_delta(const struct phyr_hold *hold, const struct kshim_nvme *nvme,
-		     u64 *ret_delta)
-{
-	const struct kshim_pair *pair;
-	int ret = -EREMOTEIO;
-
-	rcu_read_lock();
-	pair = kshim_pair_find(hold->provider, nvme);
-	if (pair && pair->reason == PHYR_DIRECT) {
-		*ret_delta = pair->dma - hold->provider->start;
-		ret = 0;
-	}
-	rcu_read_unlock();
-	return ret;
-}
-
 /* The next ranges as the disk sees them, of at most @max bytes, until the command has
  * no more room: how much that is. */
 static size_t cmd_segs(struct kshim_cmd *cmd, struct phyr_iter it, size_t max, u64 delta)
@@ -303,7 +286,7 @@ static int cmd_fill(struct kshim_cmd *cmd, const struct kshim_xfer *xfer, u64 se
 	if (ret)
 		return ret;
 	nc->rw.opcode = cmd->write ? nvme_cmd_write : nvme_cmd_read;
-	nc->rw.nsid = cpu_to_le32(xfer->disk->nsid);
+	nc->rw.nsid = cpu_to_le32(cmd->io->disk->nsid);
 	nc->rw.slba = cpu_to_le64(slba);
 	nc->rw.length = cpu_to_le16(nlb - 1);
 	nc->rw.control = cpu_to_le16(xfer->opf & REQ_FUA ? NVME_RW_FUA : 0);
@@ -338,7 +321,7 @@ static void cmd_send(struct request *rq)
 /*
  * Queue one command. All that may fail or sleep comes first; then the gate, and from
  * there nothing sleeps until the request is queued or in the plug, which is flushed
- * before this task sleeps. The pair was found before the gate was entered: an open gate
+ * before this task sleeps. @delta was found before the gate was entered: an open gate
  * says that its provider was not taken away since.
  */
 static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sector,
@@ -350,7 +333,9 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 	struct request *rq;
 	int ret;
 
-	cmd = cmd_get(xfer->disk->nvme, kshim_prp_list_pages(addr, max),
+	/* a page is at most two PRPs */
+	cmd = cmd_get(io->disk->nvme,
+		      max <= KSHIM_PRP_BYTES ? 0 : kshim_prp_list_pages(addr, max),
 		      round_down(addr, KSHIM_PRP_BYTES) + KSHIM_PRP_BYTES);
 	if (!cmd)
 		return -ENOMEM;
@@ -389,11 +374,12 @@ put_cmd:
 }
 
 /* What the block layer checks in submit_bio(): the partition and its permission. */
-static int xfer_check(const struct kshim_xfer *xfer, size_t len, u64 *ret_sector)
+static int xfer_check(const struct kshim_disk *disk, const struct kshim_xfer *xfer,
+		      size_t len, u64 *ret_sector)
 {
 	struct block_device *bdev = xfer->bdev;
 
-	if (!xfer->disk || bdev->bd_disk != xfer->disk->gendisk)
+	if (!disk || bdev->bd_disk != disk->gendisk)
 		return -EIO;
 	if (op_is_write(xfer->opf) && bdev_read_only(bdev))
 		return -EPERM;
@@ -405,16 +391,17 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 {
 	struct request_queue *q = bdev_get_queue(xfer->bdev);
 	size_t limit = min((size_t)queue_max_hw_sectors(q) << SECTOR_SHIFT, CMD_BYTES_MAX);
-	u64 sector, delta;
+	struct phyr_provider *provider = phyr_iter_hold(xfer->iter)->provider;
+	u64 sector;
 	size_t bytes;
 	int ret;
 
-	ret = xfer_check(xfer, len, &sector);
-	if (!ret)
-		ret = cmd_delta(phyr_iter_hold(xfer->iter), xfer->disk->nvme, &delta);
+	ret = xfer_check(io->disk, xfer, len, &sector);
+	if (!ret && io->provider != provider && kshim_io_reach(io, provider) != PHYR_DIRECT)
+		ret = -EREMOTEIO;
 	while (!ret && len) {
 		bytes = kshim_split_bytes(sector, len, limit, q->limits.chunk_sectors);
-		ret = cmd_queue(io, xfer, sector, bytes, delta, &bytes);
+		ret = cmd_queue(io, xfer, sector, bytes, io->delta, &bytes);
 		if (ret)
 			break;
 		phyr_iter_advance(xfer->iter, bytes);

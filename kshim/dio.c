@@ -184,7 +184,7 @@ static int dio_look_again(struct kshim_dio *dio, const struct iov_iter *iter, si
 	phyr_iter_init(&dio->it, &buf->vec);
 	if (!ret) {
 		dio->pinned |= vec_has(&buf->vec, false);
-		reason = kshim_iter_reach(dio->it, dio->io.disk->nvme);
+		reason = kshim_iter_reach(&dio->it, &dio->io);
 		if (reason == PHYR_DIRECT)
 			return 0;
 		ret = -EFAULT;
@@ -322,7 +322,7 @@ static ssize_t dio_queue(struct kshim_dio *dio, const struct iomap *iomap, loff_
 			 size_t len, bool fua, const struct iov_iter *iter)
 {
 	struct kshim_xfer xfer = {
-		.bdev = iomap->bdev, .disk = dio->io.disk, .iter = &dio->it,
+		.bdev = iomap->bdev, .iter = &dio->it,
 		.opf = dio->write ? REQ_OP_WRITE | (fua ? REQ_FUA : 0) : REQ_OP_READ,
 	};
 	size_t done = 0, left;
@@ -613,8 +613,8 @@ static enum phyr_reason dio_allow(struct kshim_dio *dio, const struct dio_args *
 	dio->io.disk = kshim_disk_enter(bdev, &reason);
 	if (!dio->io.disk)
 		return reason;
-	reason = kshim_iter_reach(dio->it, dio->io.disk->nvme);
-	dio->aligned = kshim_iter_is_aligned(dio->it, bdev);
+	reason = kshim_iter_reach(&dio->it, &dio->io);
+	dio->aligned = kshim_iter_is_aligned(&dio->it, bdev);
 	/* what vanilla accepts may still be more than a PRP can say */
 	if (reason == PHYR_DIRECT && !dio->aligned &&
 	    kshim_user_is_aligned(bdev, args->iocb->ki_pos, args->iter))

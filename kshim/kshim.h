@@ -211,20 +211,12 @@ extern struct mutex kshim_devices;
  */
 struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len);
 void kshim_provider_put(struct phyr_provider *provider);	/* any context */
-/* Make sure that a pair exists and say whether it is direct. Process context. */
+/*
+ * Make sure that a pair exists and say whether it is direct, and then at which address
+ * the controller sees the provider's first byte. Process context.
+ */
 enum phyr_reason kshim_pair_get(struct phyr_provider *provider,
-				struct kshim_nvme *nvme);
-/* The pair that kshim_pair_get() made. Under RCU; NULL when it is gone. */
-static inline const struct kshim_pair *
-kshim_pair_find(const struct phyr_provider *provider, const struct kshim_nvme *nvme)
-{
-	const struct kshim_pair *pair;
-
-	list_for_each_entry_rcu(pair, &provider->pairs, list)
-		if (pair->nvme == nvme)
-			return pair;
-	return NULL;
-}
+				struct kshim_nvme *nvme, u64 *ret_dma);
 /* The route from a provider to a PCI device. Process context. */
 struct kshim_route kshim_provider_route(struct phyr_provider *provider,
 					struct pci_dev *client);
@@ -379,25 +371,62 @@ void kshim_nvmes_exit(void);
 /* One stretch of a disk and the memory that it goes to or comes from. */
 struct kshim_xfer {
 	struct block_device *bdev;
-	struct kshim_disk *disk;	/* NULL when there is no device memory */
 	sector_t sector;		/* of @bdev */
 	struct phyr_iter *iter;		/* moves on behind what was queued */
 	size_t len;			/* multiple of the logical block */
 	blk_opf_t opf;			/* REQ_OP_READ or REQ_OP_WRITE, REQ_FUA */
 };
 
+/* Is it what most buffers are: one range of device memory? */
+static inline bool kshim_iter_is_simple(const struct phyr_iter *it)
+{
+	return it->vec->nr == 1 && it->vec->hold->gate;
+}
+
+/* Commands for the front of the stretch, which is device memory of one hold. */
+int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len);
+/* May the io's disk reach this device memory? Keeps the address in the io. May sleep. */
+enum phyr_reason kshim_io_reach(struct phyr_io *io, struct phyr_provider *provider);
+
 /*
  * Queue the commands of a stretch. Process context, may sleep. What was queued before
  * an error completes. -ESTALE: device memory is gone. -EREMOTEIO: the disk cannot
  * reach it.
  */
-int kshim_queue(struct phyr_io *io, const struct kshim_xfer *xfer);
-/* Commands for the front of the stretch, which is device memory of one hold. */
-int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len);
-/* May a transfer of all that is left begin and end there? */
-bool kshim_iter_is_aligned(struct phyr_iter it, struct block_device *bdev);
-/* May this disk reach all device memory from the cursor on? May sleep. */
-enum phyr_reason kshim_iter_reach(struct phyr_iter it, struct kshim_nvme *nvme);
+int kshim_queue_parts(struct phyr_io *io, const struct kshim_xfer *xfer);
+static inline int kshim_queue(struct phyr_io *io, const struct kshim_xfer *xfer)
+{
+	if (likely(kshim_iter_is_simple(xfer->iter)))
+		return kshim_cmds_queue(io, xfer, xfer->len);
+	return kshim_queue_parts(io, xfer);
+}
+
+/*
+ * May a transfer of all that is left begin and end there? Every range begins where the
+ * disk can begin; and where it ends inside of a block the next one follows as pages
+ * follow each other, which is all that PRPs can say, and all that the block layer does
+ * without cutting there.
+ */
+bool kshim_iter_parts_aligned(struct phyr_iter it, struct block_device *bdev);
+static inline bool kshim_iter_is_aligned(const struct phyr_iter *it,
+					 struct block_device *bdev)
+{
+	if (likely(kshim_iter_is_simple(it)))
+		return !((phyr_iter_addr(it) & bdev_dma_alignment(bdev)) |
+			 (it->left & (bdev_logical_block_size(bdev) - 1)));
+	return kshim_iter_parts_aligned(*it, bdev);
+}
+
+/* May the io's disk reach all device memory from the cursor on? May sleep. */
+enum phyr_reason kshim_iter_parts_reach(struct phyr_iter it, struct phyr_io *io);
+static inline enum phyr_reason kshim_iter_reach(const struct phyr_iter *it,
+						struct phyr_io *io)
+{
+	if (likely(kshim_iter_is_simple(it)))
+		return kshim_io_reach(io, it->vec->hold->provider);
+	return kshim_iter_parts_reach(*it, io);
+}
+
 /* With nobody using the controller. */
 void kshim_cmds_free(struct kshim_nvme *nvme);
 int kshim_cmds_init(void);
@@ -410,6 +439,7 @@ static inline void kshim_io_init(struct phyr_io *io, void (*done)(struct phyr_io
 	io->error = 0;
 	io->done = done;
 	io->disk = NULL;
+	io->provider = NULL;
 	io->stats = stats;
 }
 

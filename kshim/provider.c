@@ -523,22 +523,40 @@ static enum phyr_reason pair_new(struct phyr_provider *provider, struct kshim_nv
 	return pair->reason;
 }
 
-enum phyr_reason kshim_pair_get(struct phyr_provider *provider, struct kshim_nvme *nvme)
+/* Under RCU or kshim_devices. */
+static const struct kshim_pair *pair_find(const struct phyr_provider *provider,
+					  const struct kshim_nvme *nvme)
+{
+	const struct kshim_pair *pair;
+
+	list_for_each_entry_rcu(pair, &provider->pairs, list,
+				lockdep_is_held(&kshim_devices))
+		if (pair->nvme == nvme)
+			return pair;
+	return NULL;
+}
+
+enum phyr_reason kshim_pair_get(struct phyr_provider *provider, struct kshim_nvme *nvme,
+				u64 *ret_dma)
 {
 	const struct kshim_pair *pair;
 	enum phyr_reason reason;
 
-	rcu_read_lock();
-	pair = kshim_pair_find(provider, nvme);
-	reason = pair ? pair->reason : PHYR_NR_REASONS;
-	rcu_read_unlock();
-	if (reason != PHYR_NR_REASONS)
-		return reason;
-
-	mutex_lock(&kshim_devices);
-	pair = kshim_pair_find(provider, nvme);
-	reason = pair ? pair->reason : pair_new(provider, nvme);
-	mutex_unlock(&kshim_devices);
+	do {
+		rcu_read_lock();
+		pair = pair_find(provider, nvme);
+		if (likely(pair)) {
+			reason = pair->reason;
+			*ret_dma = pair->dma;
+			rcu_read_unlock();
+			return reason;
+		}
+		rcu_read_unlock();
+		mutex_lock(&kshim_devices);
+		reason = pair_find(provider, nvme) ? PHYR_DIRECT :
+						     pair_new(provider, nvme);
+		mutex_unlock(&kshim_devices);
+	} while (reason == PHYR_DIRECT);
 	return reason;
 }
 
@@ -582,12 +600,13 @@ static int route_query(struct phyr_provider *provider, struct block_device *bdev
 	enum phyr_reason reason;
 	struct kshim_disk *disk;
 	struct kshim_route route;
+	u64 dma;
 
 	disk = kshim_disk_enter(bdev, &reason);
 	if (disk) {
 		route = kshim_provider_route(provider, disk->nvme->pdev);
 		arg->path = route.path;
-		reason = kshim_pair_get(provider, disk->nvme);
+		reason = kshim_pair_get(provider, disk->nvme, &dma);
 		kshim_disk_exit(disk);
 	}
 	arg->reason = reason;

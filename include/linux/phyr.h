@@ -320,6 +320,8 @@ static inline struct phyr_iter phyr_iter_split(struct phyr_iter *it, size_t byte
  * @done: whoever drops the last reference calls it, in any context
  * @disk: when device memory takes part
  * @stats: counters
+ * @provider: device memory that the disk was last found to reach
+ * @delta: what to add to a CPU physical address of it to get the disk's address
  */
 struct phyr_io {
 	atomic_t refs;
@@ -327,6 +329,8 @@ struct phyr_io {
 	void (*done)(struct phyr_io *io);
 	struct kshim_disk *disk;
 	struct kshim_stats *stats;
+	const struct phyr_provider *provider;
+	u64 delta;
 };
 
 struct phyr_bio;
