@@ -27,6 +27,8 @@
 
 /* Asked for at once is at most a window, so that a walk sees at most two page tables. */
 #define REGION_RUNS_MAX		(2 * PTRS_PER_PTE)
+/* What most windows have is found on the stack. */
+#define REGION_RUNS_FEW		12
 
 static unsigned int max_regions = 16384;
 module_param(max_regions, uint, 0644);
@@ -467,7 +469,7 @@ struct region_walk {
 /*
  * Walk the pages [at, stop). Those that are wanted are faulted in, the others only
  * taken along. A leaf that is larger than a page table is taken as a whole. Returns how
- * far it came, or an error.
+ * far it came, or an error; -ENOSPC: more runs than there is room for.
  */
 static long region_walk_part(struct kshim_region *region, unsigned long at,
 			     unsigned long stop, bool wanted, bool write,
@@ -489,6 +491,8 @@ static long region_walk_part(struct kshim_region *region, unsigned long at,
 				last->len = min(last->len, stop - last->uaddr);
 			last->len = min(last->len, region->end - last->uaddr);
 			at = last->uaddr + last->len;
+		} else if (ret == -ENOSPC) {
+			return ret;
 		} else if (!wanted) {
 			at += PAGE_SIZE;
 		} else if (ret == -EAGAIN && faulted != at) {
@@ -497,7 +501,7 @@ static long region_walk_part(struct kshim_region *region, unsigned long at,
 				return ret == -ENOMEM ? ret : -EFAULT;
 			faulted = at;
 		} else {
-			return ret == -ENOSPC ? -ENOMEM : -EFAULT;
+			return -EFAULT;
 		}
 	}
 	return at;
@@ -511,13 +515,14 @@ static int region_walk(struct kshim_region *region, unsigned long uaddr,
 	unsigned long stop = min(round_up(end, KSHIM_WINDOW_BYTES), region->end);
 	long at;
 
-	region_walk_part(region, start, round_down(uaddr, PAGE_SIZE), false, write, runs);
-	at = region_walk_part(region, round_down(uaddr, PAGE_SIZE),
-			      round_up(end, PAGE_SIZE), true, write, runs);
-	if (at < 0)
-		return at;
-	region_walk_part(region, at, stop, false, write, runs);
-	return 0;
+	at = region_walk_part(region, start, round_down(uaddr, PAGE_SIZE), false, write,
+			      runs);
+	if (at >= 0)
+		at = region_walk_part(region, round_down(uaddr, PAGE_SIZE),
+				      round_up(end, PAGE_SIZE), true, write, runs);
+	if (at >= 0)
+		at = region_walk_part(region, at, stop, false, write, runs);
+	return min(at, 0);
 }
 
 /* The provider's place in the region's list, or -1 when that is full. */
@@ -732,7 +737,8 @@ static int region_fill(struct kshim_region *region, unsigned long uaddr, size_t 
 	int ret;
 
 	for (; len; uaddr += n, len -= n) {
-		n = min_t(size_t, len, KSHIM_WINDOW_BYTES);
+		/* one window at a time: across two, both would be walked each time */
+		n = min(len, round_up(uaddr + 1, KSHIM_WINDOW_BYTES) - uaddr);
 		if (READ_ONCE(region->gate.closed))
 			return -ESTALE;
 		if (region_knows(region, uaddr, n, write))
@@ -744,8 +750,9 @@ static int region_fill(struct kshim_region *region, unsigned long uaddr, size_t 
 	return 0;
 }
 
-int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
-		      bool write, enum phyr_reason *ret_reason)
+/* The same with room for every page of a window to be a run of its own. */
+static int region_fill_many(struct kshim_region *region, unsigned long uaddr, size_t len,
+			    bool write, enum phyr_reason *ret_reason)
 {
 	struct region_walk walk = {
 		.runs.max = REGION_RUNS_MAX,
@@ -755,13 +762,29 @@ int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t l
 
 	walk.runs.run = kvmalloc_array(walk.runs.max, sizeof(*walk.runs.run), GFP_KERNEL);
 	walk.extent = kvmalloc_array(walk.max, sizeof(*walk.extent), GFP_KERNEL);
-	if (walk.runs.run && walk.extent) {
-		mutex_lock(&region->fill);
+	if (walk.runs.run && walk.extent)
 		ret = region_fill(region, uaddr, len, write, &walk, ret_reason);
-		mutex_unlock(&region->fill);
-	}
 	kvfree(walk.extent);
 	kvfree(walk.runs.run);
+	return ret == -ENOSPC ? -ENOMEM : ret;
+}
+
+int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
+		      bool write, enum phyr_reason *ret_reason)
+{
+	struct kshim_extent extent[REGION_RUNS_FEW + KSHIM_REGION_PROVIDERS];
+	struct kshim_run run[REGION_RUNS_FEW];
+	struct region_walk walk = {
+		.runs.run = run, .runs.max = ARRAY_SIZE(run),
+		.extent = extent, .max = ARRAY_SIZE(extent),
+	};
+	int ret;
+
+	mutex_lock(&region->fill);
+	ret = region_fill(region, uaddr, len, write, &walk, ret_reason);
+	if (ret == -ENOSPC)
+		ret = region_fill_many(region, uaddr, len, write, ret_reason);
+	mutex_unlock(&region->fill);
 	if (ret == -ENOMEM)
 		*ret_reason = PHYR_NO_MEMORY;
 	return ret;

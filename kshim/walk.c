@@ -145,34 +145,31 @@ static int walk_driver(struct vm_area_struct *vma, unsigned long uaddr, unsigned
 static int walk_table(pte_t *ptep, struct kshim_run run, unsigned long end, bool may_write,
 		      bool write, struct kshim_runs *runs)
 {
-	unsigned long uaddr = run.uaddr;
-	bool writable;
+	unsigned long uaddr = run.uaddr + PAGE_SIZE, next = PHYS_PFN(run.phys) + 1;
+	bool writable, was_writable = run.writable;
 	pte_t pte;
 	int ret;
 
-	for (;;) {
-		uaddr += PAGE_SIZE;
-		if (uaddr == end)
-			break;
+	for (; uaddr != end; uaddr += PAGE_SIZE, next++) {
 		pte = ptep_get(++ptep);
 		if (!pte_present(pte))
 			break;
 		writable = may_write && pte_write(pte);
 		if (write && !writable)
 			break;
-		if (PFN_PHYS(pte_pfn(pte)) == run.phys + run.len &&
-		    writable == run.writable) {
-			run.len += PAGE_SIZE;
+		if (likely(pte_pfn(pte) == next && writable == was_writable))
 			continue;
-		}
+		run.len = uaddr - run.uaddr;
 		ret = runs_add(runs, &run);
 		if (ret)
 			return ret;
+		next = pte_pfn(pte);
+		was_writable = writable;
 		run.uaddr = uaddr;
-		run.len = PAGE_SIZE;
-		run.phys = PFN_PHYS(pte_pfn(pte));
+		run.phys = PFN_PHYS(next);
 		run.writable = writable;
 	}
+	run.len = uaddr - run.uaddr;
 	return runs_add(runs, &run);
 }
 
@@ -199,7 +196,6 @@ int kshim_walk_runs(struct vm_area_struct *vma, unsigned long uaddr, unsigned lo
 	if (write && !run.writable) {
 		ret = -EAGAIN;
 	} else if (args.ptep) {
-		run.len = PAGE_SIZE;
 		end = min3(end, vma->vm_end, (uaddr & PMD_MASK) + PMD_SIZE);
 		ret = walk_table(args.ptep, run, end, may_write, write, runs);
 	} else {
