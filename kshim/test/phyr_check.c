@@ -13,6 +13,7 @@
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/phyr.h>
 
 static char *memory = "";
@@ -274,6 +275,28 @@ static void check_device(struct phyr_provider *provider, struct page *block, boo
 	put_user_phyrs(&vec, false);
 }
 
+/*
+ * Where the kernel has a judge of its own, both say the same.
+ * red: trust every host bridge in route.c
+ */
+static void check_route(struct phyr_provider *provider, struct pci_dev *client)
+{
+	struct device *dev = &client->dev;
+	struct phyr_dma dma;
+	struct phyr_vec vec;
+	bool reaches;
+
+	if (!IS_ENABLED(CONFIG_PCI_P2PDMA))
+		return;
+	phyr_vec_init(&vec);
+	CHECK(!phyr_vec_append_provider(&vec, provider, 0, PAGE_SIZE));
+	reaches = !phyr_dma_map(&dma, dev, &vec, DMA_FROM_DEVICE);
+	CHECK(reaches == (pci_p2pdma_distance_many(memory_dev, &dev, 1, false) >= 0));
+	if (reaches)
+		phyr_dma_unmap(&dma);
+	put_user_phyrs(&vec, false);
+}
+
 /* The near device's addresses are @offset above the CPU's.
  * red: forget the provider's offset */
 static void check_offset(u64 offset)
@@ -313,6 +336,8 @@ static void check_dma(struct page *block)
 		return;
 	check_append(provider);
 	check_device(provider, block, false);
+	check_route(provider, near_dev);
+	check_route(provider, far_dev);
 	phyr_provider_unregister(provider);
 	check_offset(0x1000000000);
 	check_offset(-start);

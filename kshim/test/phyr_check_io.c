@@ -26,6 +26,10 @@ static char *far = "";
 module_param(far, charp, 0444);
 MODULE_PARM_DESC(far, "disk that does not");
 
+static unsigned int polls;
+module_param(polls, uint, 0444);
+MODULE_PARM_DESC(polls, "only read so often, from a disk with poll queues");
+
 #define MAP_BYTES	(64 << 10)
 
 static struct block_device *near_bdev, *far_bdev;
@@ -431,6 +435,28 @@ static void check_bio_device(void)
 	put_user_phyrs(&vec, true);
 }
 
+/*
+ * Reads by polling, in pieces that take one command and several.
+ * red: drop REQ_POLLED in cmd_queue(), which the case sees by the interrupts
+ */
+static void check_polled(void)
+{
+	unsigned long uaddr = map(bar_file, 0, MAP_BYTES, PROT_READ | PROT_WRITE);
+	size_t bytes = MAP_BYTES;
+	struct phyr_vec vec;
+	unsigned int i;
+
+	phyr_vec_init(&vec);
+	CHECK(!get_user_phyrs(uaddr, MAP_BYTES, PHYR_WRITE, &vec));
+	for (i = 0; i < polls; i++, bytes ^= MAP_BYTES ^ 512)
+		CHECK(try_bio(near_bdev, REQ_OP_READ | REQ_POLLED, 0, &vec, 0, bytes) ==
+		      BLK_STS_OK);
+	CHECK(try_bio(far_bdev, REQ_OP_READ | REQ_POLLED, 0, &vec, 0, 512) ==
+	      BLK_STS_NOTSUPP);
+	put_user_phyrs(&vec, true);
+	vm_munmap(uaddr, MAP_BYTES);
+}
+
 /* --------------------------------------------------------------------- module */
 
 static void check_all(struct page *block)
@@ -465,7 +491,10 @@ static int __init phyr_check_io_init(void)
 		start = pci_resource_start(to_pci_dev(dev), bar);
 		near_bdev = file_bdev(near_file);
 		far_bdev = file_bdev(far_file);
-		check_all(block);
+		if (polls)
+			check_polled();
+		else
+			check_all(block);
 	} else {
 		failed++;
 	}
