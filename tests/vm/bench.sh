@@ -99,10 +99,10 @@ bench_tables() {
 	}
 	END {
 		split("4096 65536 1048576", size, " ")
-		line = sprintf("%100s", ""); gsub(" ", "-", line)
+		line = sprintf("%107s", ""); gsub(" ", "-", line)
 		printf "\n  phyrfs on Linux %s, IOMMU %s: instructions of a read, medians of 9 samples, at 1 MiB 5\n\n",
 		       kernel, iommu == "on" ? "on and strict" : "off"
-		printf "  %-18s %-10s %8s %8s %9s  %6s  %-17s  %s\n", "", "path", "4 KiB",
+		printf "  %-25s %-10s %8s %8s %9s  %6s  %-17s  %s\n", "", "path", "4 KiB",
 		       "64 KiB", "1 MiB", "spread", "  to host-huge", nr_paths ? "  to p2pdma" : ""
 		for (r = 1; r <= nr_rows; r++) {
 			row = rows[r]
@@ -112,7 +112,7 @@ bench_tables() {
 				path = paths[p]
 				if (!cost[row, path, 4096])
 					continue
-				printf "  %-18s %-10s", part[1] " " part[2] " qd " part[3], path
+				printf "  %-25s %-10s", part[1] " " part[2] " qd " part[3], path
 				most = 0
 				for (i = 1; i <= 3; i++) {
 					printf " %8d", cost[row, path, size[i]]

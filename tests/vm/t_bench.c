@@ -4,6 +4,8 @@
  * repeat takes a sample of CALLS reads of every path, so that slow drift hits all alike.
  * In a machine that counts instructions, nanoseconds of the thread are instructions; the
  * thread submits and reaps, so both count. Prints "PATH MEDIAN LEAST MOST" lines, per read.
+ * The reads of a queue leave one length free between them, or with -a follow each other,
+ * and then the block layer merges those that have bios.
  *
  * With -c: what the first read into a fresh mapping costs more than the second, per page,
  * and what phyr keeps when all of DEVICE is mapped and read into.
@@ -28,7 +30,7 @@
 #define MAX_PATHS  16
 
 static const char usage[] =
-	"[-n CALLS] [-r REPEATS] ENGINE DEPTH LENGTH PATH=MEMORY=FILE...\n"
+	"[-a] [-n CALLS] [-r REPEATS] ENGINE DEPTH LENGTH PATH=MEMORY=FILE...\n"
 	"       t_bench -c [-r REPEATS] LENGTH DEVICE FILE";
 
 struct path {
@@ -41,7 +43,7 @@ struct path {
 
 static struct path paths[MAX_PATHS];
 static unsigned int nr_paths, depth;
-static uint64_t length, calls = 32, repeats = 9;
+static uint64_t length, calls = 32, repeats = 9, stride = 2;
 
 static int open_file(const char *path)
 {
@@ -106,8 +108,8 @@ static void path_open(struct path *path, char *text, const char *engine)
 		struct t_op *op = &path->ops[i];
 
 		op->fd = fd;
-		op->pos = i * length;
-		op->iov[0].iov_base = path->memory + op->pos;
+		op->pos = i * stride * length;
+		op->iov[0].iov_base = path->memory + i * length;
 		op->iov[0].iov_len = length;
 		op->nr_iov = 1;
 	}
@@ -123,7 +125,8 @@ static void finish(const struct path *path, const struct t_op *op, int64_t ret)
 		exit(1);
 	}
 	if (path->device)
-		memcpy(path->device + op->pos, op->iov[0].iov_base, length);
+		memcpy(path->device + ((char *)op->iov[0].iov_base - path->memory),
+		       op->iov[0].iov_base, length);
 }
 
 static uint64_t sample(struct path *path)
@@ -226,8 +229,10 @@ int main(int argc, char **argv)
 	bool is_cold = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "cn:r:")) != -1) {
-		if (opt == 'c')
+	while ((opt = getopt(argc, argv, "acn:r:")) != -1) {
+		if (opt == 'a')
+			stride = 1;
+		else if (opt == 'c')
 			is_cold = true;
 		else if (opt == 'n')
 			calls = t_number(optarg);
