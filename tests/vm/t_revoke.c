@@ -14,6 +14,7 @@
  *   none        readonly    mprotect
  *   move                    mremap: reads into the new place have to work
  *   kill                    SIGKILL to a process that has the reads in flight
+ *   exit        exec        it ends, or becomes another program
  *   race                    many threads read while the mapping comes and goes; what
  *                           is mapped next is the same place of BAR2
  *   fork                    children come and go; every read has to give its bytes
@@ -44,7 +45,7 @@
 
 static const char usage[] =
 	"[-e ENGINE] [-q DEPTH] [-b BYTES] [-r ROUNDS]\n"
-	"       munmap|over|none|readonly|move|kill|race|fork|part FILE BAR [BAR2]";
+	"       munmap|over|none|readonly|move|kill|exit|exec|race|fork|part FILE BAR [BAR2]";
 
 static struct {
 	const char *engine, *mode, *file, *bar, *bar2;
@@ -199,6 +200,13 @@ static _Noreturn void victim(int ready)
 
 	submit_all(engine, memory);
 	write(ready, "", 1);
+	sleep_us(t_random(&t.state) % 4 ? 0 : t_random(&t.state) % 500);
+	if (!strcmp(t.mode, "exit"))
+		_exit(0);
+	if (!strcmp(t.mode, "exec")) {
+		execl("/bin/true", "true", NULL);
+		t_die("exec");
+	}
 	while ((op = t_engine_reap(engine, true))) {
 		t_engine_add(engine, op);
 		t_engine_flush(engine);
@@ -208,12 +216,14 @@ static _Noreturn void victim(int ready)
 
 static void kill_one(unsigned int round)
 {
+	bool killed = !strcmp(t.mode, "kill");
 	int pipe_fds[2], status;
 	char byte;
 	pid_t pid;
 
-	if (pipe(pipe_fds))
+	if (pipe2(pipe_fds, O_CLOEXEC))
 		t_die("pipe");
+	t_random(&t.state);
 	pid = fork();
 	if (pid < 0)
 		t_die("fork");
@@ -222,16 +232,21 @@ static void kill_one(unsigned int round)
 	close(pipe_fds[1]);
 	if (read(pipe_fds[0], &byte, 1) != 1)
 		fail(round, "the victim ended by itself", 0);
+	if (killed) {
+		sleep_us(t_random(&t.state) % 20 * 500);
+		kill(pid, SIGKILL);
+	}
+	/* its end of the pipe closes after its memory is gone */
+	if (read(pipe_fds[0], &byte, 1))
+		fail(round, "the victim goes on", 0);
 	close(pipe_fds[0]);
-	sleep_us(t_random(&t.state) % 20 * 500);
-	kill(pid, SIGKILL);
-	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
-		fail(round, "the victim ended by itself", status);
 
 	memset(t.witness, POISON, t.total);
 	nr_late += t.depth;
 	nr_full++;
 	watch_poison(round);
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) == killed)
+		fail(round, "the victim ended with status", status);
 }
 
 static _Atomic bool race_stop;
@@ -423,7 +438,7 @@ int main(int argc, char **argv)
 	}
 	for (unsigned int round = 0; strcmp(t.mode, "race") && round < t.rounds;
 	     round++) {
-		if (!strcmp(t.mode, "kill"))
+		if (!strcmp(t.mode, "kill") || !strncmp(t.mode, "ex", 2))
 			kill_one(round);
 		else if (!strcmp(t.mode, "fork"))
 			fork_one(round);

@@ -10,7 +10,7 @@
 
 t_data pattern "$T_DIR/f" 0 16m 1
 sync
-for mode in munmap over none readonly move kill fork race part; do
+for mode in munmap over none readonly move kill exit exec fork race part; do
 	case $((${#mode} % 3)) in
 	0) set -- -e uring -b 4k ;;
 	1) set -- -e libaio -b 16k ;;
