@@ -25,8 +25,8 @@
 #include "kshim.h"
 #include "walk.h"
 
-/* Asked for at once is at most a window, so that a walk sees at most two page tables. */
-#define REGION_RUNS_MAX		(2 * PTRS_PER_PTE)
+/* A walk is of one window, which is one page table. */
+#define REGION_RUNS_MAX		PTRS_PER_PTE
 /* What most windows have is found on the stack. */
 #define REGION_RUNS_FEW		12
 
@@ -507,7 +507,7 @@ static long region_walk_part(struct kshim_region *region, unsigned long at,
 	return at;
 }
 
-/* Walk the windows around [uaddr, end). */
+/* Walk the window around [uaddr, end). */
 static int region_walk(struct kshim_region *region, unsigned long uaddr,
 		       unsigned long end, bool write, struct kshim_runs *runs)
 {
@@ -717,6 +717,11 @@ static int region_learn(struct kshim_region *region, unsigned long uaddr,
 	unsigned long seq;
 	int ret;
 
+	if (READ_ONCE(region->gate.closed))
+		return -ESTALE;
+	/* somebody else may have been before */
+	if (region_knows(region, uaddr, end - uaddr, write))
+		return 0;
 	walk->runs.nr = 0;
 	seq = mmu_interval_read_begin(&region->mni);
 	mmap_read_lock(region->mm);
@@ -730,29 +735,9 @@ static int region_learn(struct kshim_region *region, unsigned long uaddr,
 	return map ? region_publish(region, map, seq) : -ENOMEM;
 }
 
-static int region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
-		       bool write, struct region_walk *walk, enum phyr_reason *ret_reason)
-{
-	size_t n;
-	int ret;
-
-	for (; len; uaddr += n, len -= n) {
-		/* one window at a time: across two, both would be walked each time */
-		n = min(len, round_up(uaddr + 1, KSHIM_WINDOW_BYTES) - uaddr);
-		if (READ_ONCE(region->gate.closed))
-			return -ESTALE;
-		if (region_knows(region, uaddr, n, write))
-			continue;
-		ret = region_learn(region, uaddr, uaddr + n, write, walk, ret_reason);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 /* The same with room for every page of a window to be a run of its own. */
-static int region_fill_many(struct kshim_region *region, unsigned long uaddr, size_t len,
-			    bool write, enum phyr_reason *ret_reason)
+static int region_learn_many(struct kshim_region *region, unsigned long uaddr,
+			     unsigned long end, bool write, enum phyr_reason *ret_reason)
 {
 	struct region_walk walk = {
 		.runs.max = REGION_RUNS_MAX,
@@ -763,7 +748,7 @@ static int region_fill_many(struct kshim_region *region, unsigned long uaddr, si
 	walk.runs.run = kvmalloc_array(walk.runs.max, sizeof(*walk.runs.run), GFP_KERNEL);
 	walk.extent = kvmalloc_array(walk.max, sizeof(*walk.extent), GFP_KERNEL);
 	if (walk.runs.run && walk.extent)
-		ret = region_fill(region, uaddr, len, write, &walk, ret_reason);
+		ret = region_learn(region, uaddr, end, write, &walk, ret_reason);
 	kvfree(walk.extent);
 	kvfree(walk.runs.run);
 	return ret == -ENOSPC ? -ENOMEM : ret;
@@ -781,9 +766,9 @@ int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t l
 	int ret;
 
 	mutex_lock(&region->fill);
-	ret = region_fill(region, uaddr, len, write, &walk, ret_reason);
+	ret = region_learn(region, uaddr, uaddr + len, write, &walk, ret_reason);
 	if (ret == -ENOSPC)
-		ret = region_fill_many(region, uaddr, len, write, ret_reason);
+		ret = region_learn_many(region, uaddr, uaddr + len, write, ret_reason);
 	mutex_unlock(&region->fill);
 	if (ret == -ENOMEM)
 		*ret_reason = PHYR_NO_MEMORY;

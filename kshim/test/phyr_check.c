@@ -11,16 +11,12 @@
 #include <linux/iommu.h>
 #include <linux/kthread.h>
 #include <linux/mman.h>
-#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/phyr.h>
 
-static char *memory = "";
-module_param(memory, charp, 0444);
-MODULE_PARM_DESC(memory, "PCI device, as 0000:01:00.0, whose BAR is the memory");
-static int bar = 2;
-module_param(bar, int, 0444);
+#include "check.h"
+
 static char *near = "";
 module_param(near, charp, 0444);
 MODULE_PARM_DESC(near, "PCI device that reaches it");
@@ -31,14 +27,6 @@ MODULE_PARM_DESC(far, "PCI device that does not");
 static struct pci_dev *memory_dev, *near_dev, *far_dev;
 static phys_addr_t start;
 static u64 len;
-static unsigned int failed;
-
-#define CHECK(cond) do {							\
-	if (!(cond)) {								\
-		pr_err("phyr_check: line %d: %s\n", __LINE__, #cond);		\
-		failed++;							\
-	}									\
-} while (0)
 
 static struct pci_dev *find_dev(const char *name)
 {

@@ -10,15 +10,11 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mman.h>
-#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/phyr.h>
 
-static char *memory = "";
-module_param(memory, charp, 0444);
-MODULE_PARM_DESC(memory, "PCI device, as 0000:01:00.0, whose BAR is the memory");
-static int bar = 2;
-module_param(bar, int, 0444);
+#include "check.h"
+
 static char *near = "";
 module_param(near, charp, 0444);
 MODULE_PARM_DESC(near, "disk that reaches it, with data that is not all alike");
@@ -35,14 +31,6 @@ MODULE_PARM_DESC(polls, "only read so often, from a disk with poll queues");
 static struct block_device *near_bdev, *far_bdev;
 static struct file *bar_file;
 static phys_addr_t start;
-static unsigned int failed;
-
-#define CHECK(cond) do {							\
-	if (!(cond)) {								\
-		pr_err("phyr_check_io: line %d: %s\n", __LINE__, #cond);	\
-		failed++;							\
-	}									\
-} while (0)
 
 static unsigned long map(struct file *file, unsigned long at, unsigned long bytes,
 			 int prot)

@@ -149,3 +149,14 @@ build_initramfs() {
 		mv /build/initramfs.new "/build/initramfs-$version"
 	' sh "$version"
 }
+
+# build_all KERNEL... - user space and modules; ends the lab if one does not build
+build_all() {
+	local kernel
+
+	build_user || die "user space does not build"
+	for kernel; do
+		build_modules "$kernel" || die "the modules do not build for $kernel"
+	done
+	build_unlock
+}

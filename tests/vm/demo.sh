@@ -12,11 +12,7 @@ cmd_demo() {
 	[ "$OPT_KERNEL" = all ] || kernels=("$OPT_KERNEL")
 	[ "$OPT_IOMMU" = all ] || iommus=("$OPT_IOMMU")
 	lab_prepare
-	build_user || die "user space does not build"
-	for kernel in "${kernels[@]}"; do
-		build_modules "$kernel" || die "the modules do not build for $kernel"
-	done
-	build_unlock
+	build_all "${kernels[@]}"
 	demo_source
 	for kernel in "${kernels[@]}"; do
 		for iommu in "${iommus[@]}"; do
