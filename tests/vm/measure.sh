@@ -68,15 +68,15 @@ bench_paths() {
 # each CPU have it.
 bench_rows='
 ext4 psync 1
-ext4 uring 1
-ext4 uring 32
-ext4 uring-adjacent 32
+ext4 uringd 1
+ext4 uringd 32
+ext4 uringd-adjacent 32
 ext4 libaio 1
 ext4 libaio 32
 ext4 psync-none 1
-ext4 uring-none 32
+ext4 uringd-none 32
 xfs psync 1
-xfs uring 1
+xfs uringd 1
 '
 
 bench_engines() {

@@ -88,11 +88,12 @@ vm_prepare() {
 vm_arguments() {
 	local cmdline port n
 
+	vm_delayed=()
 	vm_args=(qemu-system-x86_64 -nodefaults -no-user-config -display none -vga none -nic none
 		-monitor none -no-reboot -m 2G -name "phyrfs-$vm_name")
 
 	if [ -n "$vm_icount" ]; then
-		vm_args+=(-accel tcg,thread=single -icount shift=0,sleep=off -smp 1 -cpu max)
+		vm_args+=(-accel tcg,thread=single -icount shift=0,sleep=on -smp 1 -cpu max)
 	elif [ "$PHYR_LAB_ACCEL" = kvm ]; then
 		vm_args+=(-accel kvm -smp 2 -cpu host)
 	else
@@ -103,7 +104,7 @@ vm_arguments() {
 	cmdline="console=ttyS0 loglevel=5 panic=-1 oops=panic mitigations=off audit=0 apparmor=0"
 	cmdline+=" tsc=reliable random.trust_cpu=on"
 	# An idle guest's clock leaps, past the time-out of a command that QEMU still works on.
-	[ -z "$vm_bench" ] || cmdline+=" nvme_core.io_timeout=1000000"
+	[ -z "$vm_icount" ] || cmdline+=" nvme_core.io_timeout=1000000"
 	if [ "$vm_iommu" = on ]; then
 		vm_args+=(-machine q35,kernel-irqchip=off -device intel-iommu,intremap=off)
 		cmdline+=" intel_iommu=on${vm_bench:+ iommu.strict=1}"
@@ -155,9 +156,34 @@ vm_add_share() {
 }
 
 # vm_add_nvme NAME BUS
+#
+# Where instructions are counted reads take some real time, so that the reader always
+# sleeps before its data is there, as with a real disk, and the count does not depend on
+# which of QEMU's threads is faster.
 vm_add_nvme() {
-	vm_args+=(-drive "file=$vm_dir/$1,format=raw,if=none,id=$1,cache=unsafe,discard=unmap"
+	local file=$vm_dir/$1
+
+	if [ -n "$vm_icount" ]; then
+		vm_delayed+=("$1")
+		file=nbd+unix:///?socket=$vm_dir/$1.nbd
+	fi
+	vm_args+=(-drive "file=$file,format=raw,if=none,id=$1,cache=unsafe,discard=unmap"
 		-device "nvme,serial=phyr-$1,drive=$1,bus=$2")
+}
+
+# Serves the files of the disks that are to be slow.
+vm_serve_disks() {
+	local name try
+
+	for name in "${vm_delayed[@]}"; do
+		setpriv --pdeathsig KILL -- nbdkit -f -U "$vm_dir/$name.nbd" --filter=delay \
+			file "$vm_dir/$name" rdelay=1ms </dev/null >>"$vm_log/nbdkit" 2>&1 &
+		vm_children+=($!)
+		for try in {1..100}; do
+			[ ! -S "$vm_dir/$name.nbd" ] || break
+			sleep 0.05
+		done
+	done
 }
 
 # vm_add_cmb BUS - a disk whose controller has memory, for the kernel's own P2PDMA
@@ -228,6 +254,7 @@ vm_start() {
 	vm_serve &
 	vm_children+=($!)
 
+	vm_serve_disks
 	[ -z "$vm_tty" ] || vm_stty=$(stty -g)
 	if [ -n "$vm_tty" ]; then
 		stty raw -echo
@@ -301,8 +328,8 @@ vm_watch() {
 vm_stop() {
 	kill -KILL "$vm_pid" 2>/dev/null
 	wait "$vm_pid" 2>/dev/null
-	# Readers end when QEMU's end of the FIFOs is closed; the server has to be told.
-	kill "${vm_children[2]}" 2>/dev/null
+	# Readers end when QEMU's end of the FIFOs is closed; servers have to be told.
+	kill "${vm_children[@]:2}" 2>/dev/null
 	wait "${vm_children[@]}" 2>/dev/null
 	exec {vm_verdict}>&-
 	[ -z "$vm_tty" ] || stty "$vm_stty"

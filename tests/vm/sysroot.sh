@@ -21,6 +21,7 @@ sysroot_host_packages() {
 	local missing=()
 
 	command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
+	command -v nbdkit >/dev/null || missing+=(nbdkit)
 	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
 	command -v xxhsum >/dev/null || missing+=(xxhash)
 	[ -n "$(sysroot_keyring)" ] || missing+=(debian-archive-keyring)

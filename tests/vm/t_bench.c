@@ -140,7 +140,8 @@ static uint64_t sample(struct path *path)
 		for (unsigned int i = 0; i < depth; i++)
 			t_engine_add(path->engine, &path->ops[i]);
 		t_engine_flush(path->engine);
-		while ((op = t_engine_reap(path->engine, true))) {
+		t_engine_wait(path->engine);
+		while ((op = t_engine_reap(path->engine, false))) {
 			finish(path, op, op->ret);
 			count++;
 		}

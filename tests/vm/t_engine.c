@@ -14,12 +14,13 @@ enum kind {
 	LIBAIO,
 	AIOV,
 	URING,
+	URINGD,
 	URINGV,
 	NR_KINDS
 };
 
 static const char *const kind_names[NR_KINDS] = {
-	"psync", "vec", "libaio", "aiov", "uring", "uringv",
+	"psync", "vec", "libaio", "aiov", "uring", "uringd", "uringv",
 };
 
 struct t_engine {
@@ -31,9 +32,20 @@ struct t_engine {
 	struct io_uring ring;
 };
 
+static bool is_aio(const struct t_engine *engine)
+{
+	return engine->kind == LIBAIO || engine->kind == AIOV;
+}
+
+static bool is_uring(const struct t_engine *engine)
+{
+	return engine->kind == URING || engine->kind == URINGD || engine->kind == URINGV;
+}
+
 struct t_engine *t_engine_open(const char *name, unsigned int depth)
 {
 	struct t_engine *engine = calloc(1, sizeof(*engine));
+	unsigned int flags = 0;
 	int ret = 0;
 
 	if (!engine)
@@ -48,9 +60,11 @@ struct t_engine *t_engine_open(const char *name, unsigned int depth)
 	case AIOV:
 		ret = io_setup(depth, &engine->aio);
 		break;
+	case URINGD:
+		flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN; /* fallthrough */
 	case URING:
 	case URINGV:
-		ret = io_uring_queue_init(depth, &engine->ring, 0);
+		ret = io_uring_queue_init(depth, &engine->ring, flags);
 		break;
 	default:
 		break;
@@ -63,9 +77,9 @@ struct t_engine *t_engine_open(const char *name, unsigned int depth)
 
 void t_engine_close(struct t_engine *engine)
 {
-	if (engine->kind == LIBAIO || engine->kind == AIOV)
+	if (is_aio(engine))
 		io_destroy(engine->aio);
-	if (engine->kind == URING || engine->kind == URINGV)
+	if (is_uring(engine))
 		io_uring_queue_exit(&engine->ring);
 	free(engine);
 }
@@ -166,7 +180,7 @@ void t_engine_flush(struct t_engine *engine)
 			prep_uring(engine, op);
 		}
 	}
-	if (engine->kind == URING || engine->kind == URINGV) {
+	if (is_uring(engine)) {
 		ret = io_uring_submit(&engine->ring);
 		errno = -ret;
 		if (ret < 0)
@@ -174,60 +188,81 @@ void t_engine_flush(struct t_engine *engine)
 	}
 }
 
-static struct t_op *reap_aio(struct t_engine *engine, bool wait)
+/* Moves what has finished to the done ones, after waiting for @least of them. */
+static void reap_aio(struct t_engine *engine, unsigned int least)
 {
+	struct io_event events[64];
 	struct timespec now = { 0 };
-	struct io_event event;
-	struct t_op *op;
 	int ret;
 
 	do {
-		ret = io_getevents(engine->aio, wait, 1, &event, wait ? NULL : &now);
+		ret = io_getevents(engine->aio, least, 64, events, least ? NULL : &now);
 	} while (ret == -EINTR);
 	errno = -ret;
 	if (ret < 0)
 		t_die("io_getevents");
-	if (ret == 0)
-		return NULL;
-	op = event.data;
-	op->ret = (int64_t)event.res;
-	return op;
+	while (ret--) {
+		struct t_op *op = events[ret].data;
+
+		op->ret = (int64_t)events[ret].res;
+		op->next = engine->done;
+		engine->done = op;
+	}
 }
 
-static struct t_op *reap_uring(struct t_engine *engine, bool wait)
+static void reap_uring(struct t_engine *engine, unsigned int least)
 {
 	struct io_uring_cqe *cqe;
-	struct t_op *op;
 	int ret;
 
 	do {
-		ret = wait ? io_uring_wait_cqe(&engine->ring, &cqe)
-			   : io_uring_peek_cqe(&engine->ring, &cqe);
+		ret = least ? io_uring_wait_cqe_nr(&engine->ring, &cqe, least)
+			    : io_uring_peek_cqe(&engine->ring, &cqe);
 	} while (ret == -EINTR);
-	if (ret == -EAGAIN)
-		return NULL;
 	errno = -ret;
-	if (ret < 0)
+	if (ret < 0 && ret != -EAGAIN)
 		t_die("io_uring_wait_cqe");
-	op = io_uring_cqe_get_data(cqe);
-	op->ret = cqe->res;
-	io_uring_cqe_seen(&engine->ring, cqe);
-	return op;
+	while (!ret) {
+		struct t_op *op = io_uring_cqe_get_data(cqe);
+
+		op->ret = cqe->res;
+		op->next = engine->done;
+		engine->done = op;
+		io_uring_cqe_seen(&engine->ring, cqe);
+		ret = io_uring_peek_cqe(&engine->ring, &cqe);
+	}
+}
+
+static void reap(struct t_engine *engine, unsigned int least)
+{
+	if (is_aio(engine))
+		reap_aio(engine, least);
+	else if (is_uring(engine))
+		reap_uring(engine, least);
+}
+
+void t_engine_wait(struct t_engine *engine)
+{
+	unsigned int done = 0;
+
+	for (const struct t_op *op = engine->done; op; op = op->next)
+		done++;
+	if (done < engine->in_flight)
+		reap(engine, engine->in_flight - done);
 }
 
 struct t_op *t_engine_reap(struct t_engine *engine, bool wait)
 {
-	struct t_op *op = engine->done;
+	struct t_op *op;
 
 	if (!engine->in_flight)
 		return NULL;
-	if (op)
+	if (!engine->done)
+		reap(engine, wait);
+	op = engine->done;
+	if (op) {
 		engine->done = op->next;
-	else if (engine->kind == LIBAIO || engine->kind == AIOV)
-		op = reap_aio(engine, wait);
-	else if (engine->kind == URING || engine->kind == URINGV)
-		op = reap_uring(engine, wait);
-	if (op)
 		engine->in_flight--;
+	}
 	return op;
 }

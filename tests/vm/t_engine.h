@@ -6,6 +6,8 @@
  *   libaio  io_submit, scalar        aiov    io_submit, vectors
  *   uring   IORING_OP_READ/WRITE     uringv  IORING_OP_READV/WRITEV
  *
+ *                             uringd   as uring; the kernel completes when it is waited for
+ *
  * The caller owns an operation and its memory from add until wait gives it back. The
  * synchronous engines do the call in flush.
  */
@@ -42,6 +44,9 @@ bool t_engine_vectored(const struct t_engine *engine);
 
 void t_engine_add(struct t_engine *engine, struct t_op *op);
 void t_engine_flush(struct t_engine *engine);
+
+/* Waits until all in flight have finished, at most 64; reaping gives them back. */
+void t_engine_wait(struct t_engine *engine);
 
 /* A finished operation; NULL when there is none, or after @wait none in flight. */
 struct t_op *t_engine_reap(struct t_engine *engine, bool wait);

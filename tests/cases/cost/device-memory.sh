@@ -28,10 +28,10 @@ compare() {
 	{ row = $1 " " $2 " " $3; limit[row] = $4 }
 	!((row, $5) in least) || $7 < least[row, $5] { least[row, $5] = $7 }
 	END {
-		printf "%-20s %10s %10s %8s %10s\\n", "", "host", "BAR", "ratio", "baseline"
+		printf "%-20s %10s %10s %8s %10s\n", "", "host", "BAR", "ratio", "baseline"
 		for (row in limit) {
 			ratio = least[row, "bar"] / least[row, "host"]
-			printf "%-20s %10d %10d %8.3f %10.3f\\n", row, least[row, "host"],
+			printf "%-20s %10d %10d %8.3f %10.3f\n", row, least[row, "host"],
 			       least[row, "bar"], ratio, limit[row]
 			if (ratio > limit[row] * 1.03)
 				bad = 1
