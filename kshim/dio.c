@@ -763,7 +763,8 @@ static noinline ssize_t dio_rw_scoped(const struct dio_args *args, size_t count,
 		mount = kshim_mount_find(args->iocb->ki_filp);
 	if (!mount)
 		return tried ? ret : dio_original(args);
-	iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
+	if (tried)
+		iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
 	return dio_rw(args, mount, tried);
 }
 

@@ -122,10 +122,10 @@ static inline void kshim_gate_init(struct phyr_gate *gate)
  * the count gone only RCU keeps it. Any context. */
 static inline void kshim_gate_exit(struct phyr_gate *gate)
 {
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	if (atomic_dec_and_test(&gate->inside) && READ_ONCE(gate->closed))
 		wake_up_var(&gate->inside);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 }
 
 /* Begin one: false when the memory is gone. The caller has a reference. Any context. */

@@ -48,13 +48,13 @@ struct kshim_mount *kshim_mount_find(const struct file *file)
 	if (!(file->f_mode & FMODE_BACKING))
 		return NULL;
 	sb = backing_file_user_path(file)->mnt->mnt_sb;
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	list_for_each_entry_rcu(mount, &mounts, list)
 		if (mount_is(mount, sb) && refcount_inc_not_zero(&mount->refs))
 			goto out;
 	mount = NULL;
 out:
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return mount;
 }
 

@@ -252,11 +252,11 @@ struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
 	struct kshim_disk *disk;
 
 	for (;;) {
-		rcu_read_lock();
+		rcu_read_lock_sched();
 		disk = disk_find(bdev->bd_disk);
 		if (disk)
 			break;
-		rcu_read_unlock();
+		rcu_read_unlock_sched();
 		*ret_reason = disk_new(bdev);
 		if (*ret_reason != PHYR_DIRECT)
 			return NULL;
@@ -270,7 +270,7 @@ struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
 		disk = NULL;
 		*ret_reason = PHYR_REVOKED;
 	}
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return disk;
 }
 
@@ -282,10 +282,10 @@ void kshim_disk_exit(struct kshim_disk *disk)
 		return;
 	nvme = disk->nvme;
 	/* after the count is down only RCU keeps it */
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	if (atomic_dec_and_test(&nvme->users) && READ_ONCE(nvme->dead))
 		wake_up_var(&nvme->users);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 }
 
 int kshim_nvmes_init(void)

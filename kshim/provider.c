@@ -543,15 +543,15 @@ enum phyr_reason kshim_pair_get(struct phyr_provider *provider, struct kshim_nvm
 	enum phyr_reason reason;
 
 	do {
-		rcu_read_lock();
+		rcu_read_lock_sched();
 		pair = pair_find(provider, nvme);
 		if (likely(pair)) {
 			reason = pair->reason;
 			*ret_dma = pair->dma;
-			rcu_read_unlock();
+			rcu_read_unlock_sched();
 			return reason;
 		}
-		rcu_read_unlock();
+		rcu_read_unlock_sched();
 		mutex_lock(&kshim_devices);
 		reason = pair_find(provider, nvme) ? PHYR_DIRECT :
 						     pair_new(provider, nvme);

@@ -392,12 +392,12 @@ bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr
 	unsigned long off;
 	u64 into;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	region = region_lookup(uaddr);
 	if (!region)
 		goto unlock;
 	off = uaddr - region->start;
-	extent = map_find(rcu_dereference(region->map), off >> PAGE_SHIFT);
+	extent = map_find(rcu_dereference_sched(region->map), off >> PAGE_SHIFT);
 	if (!extent || !(write ? extent->writable : extent->readable))
 		goto unlock;
 	into = off - ((u64)extent->page << PAGE_SHIFT);
@@ -414,11 +414,11 @@ bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr
 	vec->bytes = len;
 	if (region->used != jiffies)
 		WRITE_ONCE(region->used, jiffies);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return true;
 
 unlock:
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return false;
 }
 
