@@ -20,19 +20,25 @@ t_fail() {
 }
 
 # t_host CHECK [ARG...] - runs host_CHECK of host.sh on the host, prints its output and
-# returns its status. Callers take turns: the port opens once.
+# returns its status. Callers take turns: the port opens for one at a time.
 t_host() {
-	local lock port reply
+	local port words reply
 
-	exec {lock}>/run/lab.call
-	flock "$lock"
-	exec {port}<>/dev/virtio-ports/phyr.call
-	printf '%s\n' "$(printf '%q ' "$@")" >&"$port"
+	until exec {port}<>/dev/virtio-ports/phyr.call; do
+		t_pause 0.05
+	done 2>/dev/null
+	printf -v words '%q ' "$@"
+	printf '%s\n' "$words" >&"$port"
 	IFS= read -r -u "$port" reply
-	exec {port}>&- {lock}>&-
-	printf '%s' "${reply#* }" | base64 -d
-	[ "$reply" = "${reply% *} " ] || echo
+	exec {port}>&-
+	[ -z "${reply#* }" ] || { printf '%s' "${reply#* }" | base64 -d && echo; }
 	return "${reply%% *}"
+}
+
+# t_pause SECONDS - sleep without starting a program, which takes long under emulation
+t_pause() {
+	[ -n "${t_never-}" ] || exec {t_never}<> <(:)
+	read -r -t "$1" -u "$t_never" || true
 }
 
 # t_stat KEY - one value of phyr stat --json, by its jq path

@@ -68,25 +68,28 @@ bench_paths() {
 # each CPU have it.
 bench_rows='
 ext4 psync 1
-ext4 uringd 1
-ext4 uringd 32
-ext4 uringd-adjacent 32
+ext4 uring 1
+ext4 uring 32
+ext4 uring-adjacent 32
 ext4 libaio 1
 ext4 libaio 32
 ext4 psync-none 1
-ext4 uringd-none 32
+ext4 uring-none 32
 xfs psync 1
-xfs uringd 1
+xfs uring 1
 '
 
 bench_engines() {
-	local fs engine depth bytes calls scheduler=/sys/block/${PHYR_DISK##*/}/queue/scheduler
+	local fs engine name depth bytes calls scheduler=/sys/block/${PHYR_DISK##*/}/queue/scheduler
 
 	while read -r fs engine depth; do
 		[ "$fs" = "$PHYR_FS" ] || continue
 		[[ $engine != *-none ]] || echo none >"$scheduler"
 		bench_note "$fs, $engine, queue depth $depth"
-		set -- "${engine%-*}" "$depth"
+		# completions are counted with the wait for all of them, and do not interrupt it
+		name=${engine%-*}
+		[ "$name" != uring ] || name=uringd
+		set -- "$name" "$depth"
 		[[ $engine != *-adjacent ]] || set -- -a "$@"
 		for bytes in 4096 65536 1048576; do
 			# P2PDMA goes through QEMU page by page

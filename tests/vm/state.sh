@@ -107,7 +107,7 @@ state_umount() {
 
 	for mnt; do
 		try=0
-		while grep -q " $mnt " /proc/mounts; do
+		while [[ $(</proc/mounts) = *" $mnt "* ]]; do
 			umount "$mnt" 2>/dev/null && continue
 			try=$((try + 1))
 			[ $try -gt 50 ] || { sleep 0.1 && continue; }
