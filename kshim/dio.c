@@ -455,6 +455,21 @@ static ssize_t dio_mapping(struct kshim_dio *dio, const struct iomap_iter *iomi,
 	}
 }
 
+/*
+ * Pages that hold newer data than the disk, before a read. Cached ones that do not are
+ * common, and need no search.
+ */
+static int dio_write_back(struct kiocb *iocb, size_t len)
+{
+	struct address_space *mapping = iocb->ki_filp->f_mapping;
+
+	if (!(iocb->ki_flags & IOCB_NOWAIT) &&
+	    !mapping_tagged(mapping, PAGECACHE_TAG_DIRTY) &&
+	    !mapping_tagged(mapping, PAGECACHE_TAG_WRITEBACK))
+		return filemap_check_errors(mapping);
+	return kiocb_write_and_wait(iocb, len);
+}
+
 /* The page cache before the I/O. -ENOTBLK sends a write to buffered I/O. */
 static int dio_begin(struct kshim_dio *dio, const struct dio_args *args,
 		     struct iomap_iter *iomi)
@@ -465,7 +480,7 @@ static int dio_begin(struct kshim_dio *dio, const struct dio_args *args,
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		iomi->flags |= IOMAP_NOWAIT;
 	if (!dio->write)
-		return kiocb_write_and_wait(iocb, iomi->len);
+		return dio_write_back(iocb, iomi->len);
 
 	iomi->flags |= IOMAP_WRITE;
 	if (args->dio_flags & IOMAP_DIO_OVERWRITE_ONLY) {
