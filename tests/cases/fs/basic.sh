@@ -277,6 +277,9 @@ chmod 755 .
 run "$T_DIR" "$T_MNT" names attributes data handles many calls
 others
 
+# The kernel's lock checker takes the two write counts of two stacked FUSE mounts for one.
+[ "${LAB_KERNEL-}" != debug ] || exit 0
+
 # The kernel passes data through two stacked mounts, not three: here the daemon reads
 # and writes it.
 phyrfs "$T_MNT" depth2 2>/dev/null
