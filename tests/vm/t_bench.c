@@ -7,6 +7,8 @@
  * The reads of a queue leave one length free between them, or with -a follow each other,
  * and then the block layer merges those that have bios.
  *
+ * With -e: writes 1 to the file SWITCH before the first sample, and 0 after the last.
+ *
  * With -c: what the first read into a fresh mapping costs more than the second, per page,
  * and what phyr keeps when all of DEVICE is mapped and read into.
  *
@@ -30,7 +32,7 @@
 #define MAX_PATHS  16
 
 static const char usage[] =
-	"[-a] [-n CALLS] [-r REPEATS] ENGINE DEPTH LENGTH PATH=MEMORY=FILE...\n"
+	"[-a] [-e SWITCH] [-n CALLS] [-r REPEATS] ENGINE DEPTH LENGTH PATH=MEMORY=FILE...\n"
 	"       t_bench -c [-r REPEATS] LENGTH DEVICE FILE";
 
 struct path {
@@ -43,6 +45,7 @@ struct path {
 
 static struct path paths[MAX_PATHS];
 static unsigned int nr_paths, depth;
+static const char *switch_path;
 static uint64_t length, calls = 32, repeats = 9, stride = 2;
 
 static int open_file(const char *path)
@@ -163,16 +166,28 @@ static void print(const char *name, uint64_t *samples)
 	       samples[0], samples[repeats - 1]);
 }
 
+static void turn_switch(const char *to)
+{
+	int fd;
+
+	if (!switch_path)
+		return;
+	fd = open(switch_path, O_WRONLY);
+	if (fd < 0 || write(fd, to, 1) != 1)
+		t_die("write %s", switch_path);
+	close(fd);
+}
+
+/* The first sample of each path only warms caches up. */
 static void in_turns(void)
 {
-	for (uint64_t repeat = 0; repeat <= repeats; repeat++)
-		for (unsigned int i = 0; i < nr_paths; i++) {
-			uint64_t cost = sample(&paths[i]);
-
-			/* the first round only warms caches up */
-			if (repeat)
-				paths[i].samples[repeat - 1] = cost;
-		}
+	for (unsigned int i = 0; i < nr_paths; i++)
+		sample(&paths[i]);
+	turn_switch("1");
+	for (uint64_t repeat = 0; repeat < repeats; repeat++)
+		for (unsigned int i = 0; i < nr_paths; i++)
+			paths[i].samples[repeat] = sample(&paths[i]);
+	turn_switch("0");
 	for (unsigned int i = 0; i < nr_paths; i++)
 		print(paths[i].name, paths[i].samples);
 }
@@ -230,11 +245,13 @@ int main(int argc, char **argv)
 	bool is_cold = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "acn:r:")) != -1) {
+	while ((opt = getopt(argc, argv, "ace:n:r:")) != -1) {
 		if (opt == 'a')
 			stride = 1;
 		else if (opt == 'c')
 			is_cold = true;
+		else if (opt == 'e')
+			switch_path = optarg;
 		else if (opt == 'n')
 			calls = t_number(optarg);
 		else if (opt == 'r')
