@@ -73,6 +73,15 @@ const char *t_result(int64_t ret, char text[32])
 	return text;
 }
 
+void t_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		t_die("write %s", path);
+	close(fd);
+}
+
 void *t_map_bar(const char *path, uint64_t offset, size_t length, int prot)
 {
 	uint64_t skip = offset % T_PAGE;

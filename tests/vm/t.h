@@ -32,6 +32,9 @@ const char *t_errname(int err);
 /* The count, or the errno name of a result in the kernel's style (-errno). */
 const char *t_result(int64_t ret, char text[32]);
 
+/* Write @text to a file of the kernel's. Dies. */
+void t_write(const char *path, const char *text);
+
 /* Map @length bytes of the BAR at @offset, any of both unaligned. Dies. */
 void *t_map_bar(const char *path, uint64_t offset, size_t length, int prot);
 

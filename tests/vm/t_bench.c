@@ -166,28 +166,18 @@ static void print(const char *name, uint64_t *samples)
 	       samples[0], samples[repeats - 1]);
 }
 
-static void turn_switch(const char *to)
-{
-	int fd;
-
-	if (!switch_path)
-		return;
-	fd = open(switch_path, O_WRONLY);
-	if (fd < 0 || write(fd, to, 1) != 1)
-		t_die("write %s", switch_path);
-	close(fd);
-}
-
 /* The first sample of each path only warms caches up. */
 static void in_turns(void)
 {
 	for (unsigned int i = 0; i < nr_paths; i++)
 		sample(&paths[i]);
-	turn_switch("1");
+	if (switch_path)
+		t_write(switch_path, "1");
 	for (uint64_t repeat = 0; repeat < repeats; repeat++)
 		for (unsigned int i = 0; i < nr_paths; i++)
 			paths[i].samples[repeat] = sample(&paths[i]);
-	turn_switch("0");
+	if (switch_path)
+		t_write(switch_path, "0");
 	for (unsigned int i = 0; i < nr_paths; i++)
 		print(paths[i].name, paths[i].samples);
 }

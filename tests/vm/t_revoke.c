@@ -13,7 +13,8 @@
  *   munmap      over        unmapped; or an anonymous mapping put over it
  *   none        readonly    mprotect
  *   move                    mremap: reads into the new place have to work
- *   kill                    SIGKILL to a process that has the reads in flight
+ *   kill        oom         SIGKILL to a process that has the reads in flight, from
+ *                           another process or for want of memory
  *   exit        exec        it ends, or becomes another program
  *   race                    many threads read while the mapping comes and goes; what
  *                           is mapped next is the same place of BAR2
@@ -45,7 +46,7 @@
 
 static const char usage[] =
 	"[-e ENGINE] [-q DEPTH] [-b BYTES] [-r ROUNDS]\n"
-	"       munmap|over|none|readonly|move|kill|exit|exec|race|fork|part FILE BAR [BAR2]";
+	"       munmap|over|none|readonly|move|kill|oom|exit|exec|race|fork|part FILE BAR [BAR2]";
 
 static struct {
 	const char *engine, *mode, *file, *bar, *bar2;
@@ -198,6 +199,8 @@ static _Noreturn void victim(int ready)
 	char *memory = map_bar();
 	struct t_op *op;
 
+	if (!strcmp(t.mode, "oom"))
+		t_write("/proc/self/oom_score_adj", "1000");
 	submit_all(engine, memory);
 	write(ready, "", 1);
 	sleep_us(t_random(&t.state) % 4 ? 0 : t_random(&t.state) % 500);
@@ -216,7 +219,7 @@ static _Noreturn void victim(int ready)
 
 static void kill_one(unsigned int round)
 {
-	bool killed = !strcmp(t.mode, "kill");
+	bool oom = !strcmp(t.mode, "oom"), killed = oom || !strcmp(t.mode, "kill");
 	int pipe_fds[2], status;
 	char byte;
 	pid_t pid;
@@ -234,7 +237,10 @@ static void kill_one(unsigned int round)
 		fail(round, "the victim ended by itself", 0);
 	if (killed) {
 		sleep_us(t_random(&t.state) % 20 * 500);
-		kill(pid, SIGKILL);
+		if (oom)
+			t_write("/proc/sysrq-trigger", "f");
+		else
+			kill(pid, SIGKILL);
 	}
 	/* its end of the pipe closes after its memory is gone */
 	if (read(pipe_fds[0], &byte, 1))
@@ -438,7 +444,8 @@ int main(int argc, char **argv)
 	}
 	for (unsigned int round = 0; strcmp(t.mode, "race") && round < t.rounds;
 	     round++) {
-		if (!strcmp(t.mode, "kill") || !strncmp(t.mode, "ex", 2))
+		if (!strcmp(t.mode, "kill") || !strcmp(t.mode, "oom") ||
+		    !strncmp(t.mode, "ex", 2))
 			kill_one(round);
 		else if (!strcmp(t.mode, "fork"))
 			fork_one(round);

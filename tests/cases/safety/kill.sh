@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# about: SIGKILL, exit and exec of a process with 64 reads in flight: no late DMA, no hang
+# about: SIGKILL, the OOM killer, exit and exec of a process with 64 reads in flight: no late DMA, no hang
 # red: lose the wakeup of the notifier that waits for the last command in flight
 # fs: any
 # time: 120
@@ -12,6 +12,7 @@ for engine in uring libaio psync; do
 	t_like 'full .*' t_revoke -e $engine -r 15 kill "$T_MNT/f" "$PHYR_BAR"
 done
 t_like 'full .*' t_revoke -e uring -b 256k -r 5 kill "$T_MNT/f" "$PHYR_BAR"
+t_like 'full .*' t_revoke -e uring -r 4 oom "$T_MNT/f" "$PHYR_BAR"
 for engine in uring libaio; do
 	t_like 'full .*' t_revoke -e $engine -r 8 exit "$T_MNT/f" "$PHYR_BAR"
 	t_like 'full .*' t_revoke -e $engine -r 8 exec "$T_MNT/f" "$PHYR_BAR"
