@@ -26,6 +26,9 @@
  *	      regions_lock		the hash of regions
  *	        region->lock		gate, map
  *
+ * What every I/O looks up, in a few instructions, is under rcu_read_lock_sched(), which
+ * costs no calls; grace periods wait for readers of both kinds.
+ *
  * The mmu notifier runs under mmap_lock and takes regions_lock and region->lock,
  * which are spinlocks; nothing that it waits for needs mmap_lock: commands in flight
  * end by interrupt, at the latest by the driver's time-out.
