@@ -7,7 +7,7 @@
  * The reads of a queue leave one length free between them, or with -a follow each other,
  * and then the block layer merges those that have bios.
  *
- * With -e: writes 1 to the file SWITCH before the first sample, and 0 after the last.
+ * With -e: writes 1 to the file SWITCH before the first sample, 0 after the last.
  *
  * With -c: what the first read into a fresh mapping costs more than the second, per page,
  * and what phyr keeps when all of DEVICE is mapped and read into.

@@ -61,7 +61,8 @@ struct t_engine *t_engine_open(const char *name, unsigned int depth)
 		ret = io_setup(depth, &engine->aio);
 		break;
 	case URINGD:
-		flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN; /* fallthrough */
+		flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+		/* fallthrough */
 	case URING:
 	case URINGV:
 		ret = io_uring_queue_init(depth, &engine->ring, flags);

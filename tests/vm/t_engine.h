@@ -6,7 +6,7 @@
  *   libaio  io_submit, scalar        aiov    io_submit, vectors
  *   uring   IORING_OP_READ/WRITE     uringv  IORING_OP_READV/WRITEV
  *
- *                             uringd   as uring; the kernel completes when it is waited for
+ *                             uringd   uring that completes only when waited for
  *
  * The caller owns an operation and its memory from add until wait gives it back. The
  * synchronous engines do the call in flush.
