@@ -3,9 +3,7 @@
  * CPU cost of one direct read: nanoseconds of the thread per call, which are
  * instructions in a machine that counts them. Reads into a huge page, whose physical
  * layout is the same each time (nr_hugepages has to allow for one), or into MEMORY, a
- * file to map. Prints "LENGTH COST" lines; the cost is that which a hundredth of the
- * repeats stay below: timers disturb the dearer ones, and the very cheapest may have
- * found their data there before they went to sleep.
+ * file to map. Prints "LENGTH COST" lines; the cost is the median of the repeats.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -81,7 +79,7 @@ int main(int argc, char **argv)
 		for (uint64_t repeat = 0; repeat < repeats; repeat++)
 			spent[repeat] = cost(fd, memory, length, calls);
 		qsort(spent, repeats, sizeof(*spent), by_value);
-		printf("%" PRIu64 " %" PRIu64 "\n", length, spent[repeats / 100] / calls);
+		printf("%" PRIu64 " %" PRIu64 "\n", length, spent[repeats / 2] / calls);
 	}
 	return 0;
 }
