@@ -784,6 +784,20 @@ static noinline ssize_t dio_rw_scoped(const struct dio_args *args, size_t count,
 }
 
 /*
+ * Is it one range that does not begin in device memory that is known? That goes the
+ * original way first, here as in dio_run(), but without a dio.
+ */
+static noinline bool iter_is_plain(const struct iov_iter *iter)
+{
+	unsigned long uaddr;
+
+	if (!iter_is_ubuf(iter))
+		return false;
+	iter_range(iter, &uaddr);
+	return !kshim_region_exists(uaddr);
+}
+
+/*
  * A file that FUSE passes through, but perhaps not to a registered mount. As few
  * instructions as can be for processes that never used device memory.
  */
@@ -800,7 +814,7 @@ ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 	/* once in memory the parameters need no registers to live in during the call */
 	barrier_data(&args);
 	kshim_user_get();
-	if (unlikely(kshim_regions_maybe(current->mm))) {
+	if (unlikely(kshim_regions_maybe(current->mm)) && !iter_is_plain(iter)) {
 		ret = dio_rw_scoped(&args, count, -ENOENT);
 		goto out;
 	}

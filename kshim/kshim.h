@@ -303,6 +303,8 @@ static inline bool kshim_regions_maybe(const struct mm_struct *mm)
  */
 bool kshim_region_known(unsigned long uaddr, size_t len, bool write,
 			struct phyr_vec *vec);
+/* Is there a region of current->mm at @uaddr? */
+bool kshim_region_exists(unsigned long uaddr);
 /* The region of current->mm at @uaddr if there is one, with a reference. */
 struct kshim_region *kshim_region_find(unsigned long uaddr);
 /*

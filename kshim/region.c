@@ -72,6 +72,16 @@ struct kshim_region *kshim_region_find(unsigned long uaddr)
 	return region;
 }
 
+bool kshim_region_exists(unsigned long uaddr)
+{
+	bool exists;
+
+	rcu_read_lock_sched();
+	exists = region_lookup(uaddr);
+	rcu_read_unlock_sched();
+	return exists;
+}
+
 static void map_free(struct kshim_map *map)
 {
 	if (map)
