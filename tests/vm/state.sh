@@ -5,7 +5,8 @@
 # modules loaded, phyrfs mounted. Sourced by init and, through lib.sh, by cases.
 
 export PHYR_DIR=/mnt/disk PHYR_MNT=/mnt/phyr PHYR_MODDIR=$LAB_MODULES PHYR_FS
-export T_LIB=/lab/tests/vm/lib.sh LAB_BAD_LOG LAB_MODULES LAB_KERNEL LAB_IOMMU LAB_ICOUNT PHYR_ROUNDS
+export T_LIB=/lab/tests/vm/lib.sh LAB_BAD_LOG LAB_MODULES LAB_KERNEL LAB_IOMMU LAB_ICOUNT
+export LAB_FAILSLAB PHYR_ROUNDS
 export PATH=/run/bin:/lab/build/user/fs:/lab/build/user/tools:/lab/build/user/tests/vm:$PATH
 
 # state_set DIR KEY=VALUE... - writes files of sysfs or debugfs

@@ -16,6 +16,7 @@ for mode in munmap over none readonly move kill exit exec fork race part; do
 	1) set -- -e libaio -b 16k ;;
 	2) set -- -e uring -b 64k ;;
 	esac
+	[ "$LAB_FAILSLAB" = 0 ] || set -- -m "$@"
 	echo "$mode"
 	t_like 'full .*' t_revoke "$@" -q 64 -r "$PHYR_ROUNDS" $mode "$T_MNT/f" "$PHYR_BAR" "$PHYR_BAR2"
 	echo "lab: $mode done" >/dev/kmsg
