@@ -3,6 +3,7 @@
 # about: mappings go, move, change and come back under 64 reads, PHYR_LAB_ROUNDS times each
 # red: as safety/take-away, kill, race, fork and part
 # kernel: debug
+# enomem: expected
 # boot: own
 # fs: any
 # time: 4000
