@@ -11,7 +11,7 @@
 
 t_data pattern "$T_DIR/f" 0 16m 1
 sync
-for mode in munmap over none readonly move kill exit exec fork race part; do
+for mode in munmap move kill fork over none readonly exit exec race part; do
 	case $((${#mode} % 3)) in
 	0) set -- -e uring -b 4k ;;
 	1) set -- -e libaio -b 16k ;;
