@@ -320,8 +320,9 @@ void kshim_region_put(struct kshim_region *region);	/* any context */
 int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, struct phyr_vec *vec);
 /*
- * Make it known: a part of one window. May sleep. @ret_reason tells why -EFAULT when it is not the caller's
- * mistake. -ESTALE: the region was closed meanwhile, get a new one.
+ * Make it known: a part of one window. May sleep. @ret_reason tells why -EFAULT when
+ * it is not the caller's mistake. -ESTALE: the region was closed meanwhile, get a new
+ * one.
  */
 int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, enum phyr_reason *ret_reason);

@@ -5,8 +5,7 @@
  *   psync   pread, pwrite            vec     preadv2, pwritev2
  *   libaio  io_submit, scalar        aiov    io_submit, vectors
  *   uring   IORING_OP_READ/WRITE     uringv  IORING_OP_READV/WRITEV
- *
- *                             uringd   uring that completes only when waited for
+ *   uringd  uring that completes only when waited for
  *
  * The caller owns an operation and its memory from add until wait gives it back. The
  * synchronous engines do the call in flush.
