@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: only files reached through phyrfs are in scope; host memory and buffered I/O work everywhere
-# red: ask for the filesystem instead of the mount, or let kshim_mount_find() find everything
+# red: ask for the filesystem instead of the mount, or let kshim_mount_find() find everything;
+#      leave out dio_write_back()
 # fs: any
 . "$T_LIB"
 
@@ -30,9 +31,11 @@ for dir in "$T_DIR" "$T_MNT"; do
 	t_data pattern "$T_DIR/f" 0 4m 1
 done
 
-# What is dirty in the page cache is read, what is written is not hidden by it.
+# What is dirty in the page cache is read, also into memory that is known, where the
+# kernel's own direct I/O has not been first; what is written is not hidden by it.
+t_data pattern "$T_DIR/other" 0 1m 5
 t_data pattern "$T_DIR/f" 0 1m 6
-t_is 1048576 t_call -c 6 read "$T_MNT/f" 0 "$PHYR_BAR:0:1m"
+t_is 1048576 t_call -k "$T_MNT/other" -c 6 read "$T_MNT/f" 0 "$PHYR_BAR:0:1m"
 t_is 65536 t_call -f 2 write "$T_MNT/f" 64k "$PHYR_BAR:0:64k"
 t_data is-pattern "$T_DIR/f" 0 64k 6
 t_data is-pattern "$T_DIR/f" 64k 64k 2
