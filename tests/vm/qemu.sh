@@ -238,6 +238,7 @@ vm_start() {
 	: >"$vm_log/console"
 	vm_children=()
 	vm_owner=$BASHPID
+	vm_line='' vm_part=''
 
 	# Opened for both directions so that neither end waits for the other to appear.
 	exec {vm_verdict}<>"$vm_dir/verdict"
@@ -270,41 +271,50 @@ vm_start() {
 
 # Answers phyr.call: one line in (quoted words), one line out (status, base64 output).
 vm_serve() {
-	local line in out reply status
+	local in out reply status
 
 	exec {in}<>"$vm_dir/call.out" {out}<>"$vm_dir/call.in"
 	while kill -0 "$vm_owner" 2>/dev/null; do
 		# Wakes up to see whether the lab is still there.
-		read -r -t 5 -u "$in" line || continue
+		vm_read "$in" 5 || continue
 		reply=$(
 			export BAR_FILE=$vm_dir/bar BAR2_FILE=$vm_dir/bar2
 			export HOST_DIR=$vm_dir/host SOURCE_FILE=$vm_dir/job/source
-			eval "exec bash -u -o pipefail $vm_dir/tests/vm/host.sh $line" 2>&1 {in}<&- {out}>&-
+			eval "exec bash -u -o pipefail $vm_dir/tests/vm/host.sh $vm_line" 2>&1 {in}<&- {out}>&-
 		)
 		status=$?
 		printf '%d %s\n' "$status" "$(printf '%s' "$reply" | base64 -w 0)" >&"$out"
 	done
 }
 
+# vm_read FD SECONDS - the next line of a port into vm_line. Fails when the time is over
+# before its end; what came of it is kept for the next call.
+vm_read() {
+	local part status
+
+	IFS= read -r -t "$2" -u "$1" part
+	status=$?
+	vm_part+=$part
+	[ $status = 0 ] || return
+	vm_line=$vm_part vm_part=
+}
+
 vm_watch() {
-	local line='' part='' start=$SECONDS heard=$SECONDS limit
+	local start=$SECONDS heard=$SECONDS limit
 	local silence=$((60 * vm_slow))
 
 	[ -z "$vm_icount" ] || silence=300
 	vm_deadline=0
 	while :; do
-		if read -r -t 1 -u "$vm_verdict" part; then
-			line+=$part
+		if vm_read "$vm_verdict" 1; then
 			heard=$SECONDS
-			case $line in
-			"exit "*) return "${line#exit }" ;;
+			case $vm_line in
+			"exit "*) return "${vm_line#exit }" ;;
 			alive) ;;
-			*) "$vm_on_line" "$line" ;;
+			*) "$vm_on_line" "$vm_line" ;;
 			esac
-			line=
 			continue
 		fi
-		line+=$part
 		limit=$vm_timeout
 		if ! kill -0 "$vm_pid" 2>/dev/null; then
 			if grep -q 'Kernel panic' "$vm_log/console"; then
