@@ -86,6 +86,18 @@ static int scope_add(struct phyrfs *fs)
 	return err;
 }
 
+/*
+ * Only speed depends on it, and only with an IOMMU; a source on anything but a plain
+ * NVMe disk has nothing to learn, and is not direct anyway.
+ */
+static void disk_learn(struct phyrfs *fs)
+{
+	struct stat st;
+
+	if (!fstat(fs->root.fd, &st))
+		phyr_disk_learn(fs->dev, st.st_dev);
+}
+
 static int hook_check(struct phyrfs *fs)
 {
 	struct phyr_info info;
@@ -123,7 +135,10 @@ static int module_check(struct phyrfs *fs)
 			fs->opts.mountpoint, strerror(-err));
 		return err;
 	}
-	return wanted ? hook_check(fs) : 0;
+	if (!wanted)
+		return 0;
+	disk_learn(fs);
+	return hook_check(fs);
 }
 
 static int mount_check(struct phyrfs *fs)

@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -201,6 +202,19 @@ struct phyr_route_info {
  */
 int phyr_route(struct phyr_dev *dev, int disk_fd, const struct phyr_pci_addr *addr,
 	       unsigned int bar, struct phyr_route_info *ret_route);
+
+/*
+ * phyr_disk_learn() - ask the controller of a disk how much it takes in one command,
+ * and let the module use that. Without it the module goes by the limit of the queue,
+ * which the kernel makes smaller with an IOMMU; only speed depends on it. @disk is the
+ * device number (st_rdev) of the disk or of a partition. Needs CAP_SYS_ADMIN.
+ *
+ * -ENOTTY  the disk is no NVMe disk
+ * -ENODEV  phyr can not use it; phyr_route() says why
+ * -ENOENT  no such block device
+ * -ERANGE  the controller has no limit
+ */
+int phyr_disk_learn(struct phyr_dev *dev, dev_t disk);
 
 /* -------------------------------------------------------------------- discovery */
 

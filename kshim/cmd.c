@@ -387,18 +387,31 @@ static int xfer_check(const struct kshim_disk *disk, const struct kshim_xfer *xf
 				  xfer->sector, len, ret_sector);
 }
 
+/*
+ * The most bytes of a command. With an IOMMU the driver keeps the queue's limit at what
+ * is cheap to map for each I/O (dma_opt_mapping_size()); here nothing is, so what the
+ * controller takes holds if it is known.
+ */
+static size_t cmd_limit(const struct kshim_nvme *nvme, const struct request_queue *q)
+{
+	size_t queue = (size_t)queue_max_hw_sectors(q) << SECTOR_SHIFT;
+	size_t controller = READ_ONCE(nvme->max_bytes);
+
+	return min(max(queue, controller), CMD_BYTES_MAX);
+}
+
 int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len)
 {
 	struct request_queue *q = bdev_get_queue(xfer->bdev);
-	size_t limit = min((size_t)queue_max_hw_sectors(q) << SECTOR_SHIFT, CMD_BYTES_MAX);
 	struct phyr_provider *provider = phyr_iter_hold(xfer->iter)->provider;
+	size_t bytes, limit;
 	u64 sector;
-	size_t bytes;
 	int ret;
 
 	ret = xfer_check(io->disk, xfer, len, &sector);
 	if (!ret && io->provider != provider && kshim_io_reach(io, provider) != PHYR_DIRECT)
 		ret = -EREMOTEIO;
+	limit = ret ? 0 : cmd_limit(io->disk->nvme, q);
 	while (!ret && len) {
 		bytes = kshim_split_bytes(sector, len, limit, q->limits.chunk_sectors);
 		ret = cmd_queue(io, xfer, sector, bytes, io->delta, &bytes);

@@ -14,6 +14,7 @@ static_assert(sizeof(struct phyr_query) == 64);
 static_assert(sizeof(struct phyr_mount) == 32);
 static_assert(sizeof(struct phyr_route) == 24);
 static_assert(sizeof(struct phyr_stats) == 1136);
+static_assert(sizeof(struct phyr_disk_limit) == 16);
 
 #define DEV_MOUNTS_MAX	16
 
@@ -107,6 +108,17 @@ static long dev_route(void __user *arg)
 	return ret;
 }
 
+static long dev_disk_limit(const void __user *arg)
+{
+	struct phyr_disk_limit limit;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&limit, arg, sizeof(limit)))
+		return -EFAULT;
+	return kshim_disk_limit(&limit);
+}
+
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
@@ -118,6 +130,8 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return dev_stats((void __user *)arg);
 	case PHYR_IOC_ROUTE:
 		return dev_route((void __user *)arg);
+	case PHYR_IOC_DISK_LIMIT:
+		return dev_disk_limit((void __user *)arg);
 	default:
 		return -ENOTTY;
 	}

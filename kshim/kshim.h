@@ -348,6 +348,7 @@ struct kshim_nvme {
 	struct dma_pool *prp_pool;	/* list pages */
 	struct kshim_cmd_stack __percpu *idle;	/* commands to use again */
 	atomic_t users;			/* between disk enter and exit */
+	u32 max_bytes;			/* of a command; 0: as the queue says */
 	bool dead;			/* set before the driver lets go */
 };
 
@@ -367,6 +368,9 @@ struct kshim_disk {
 struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
 				    enum phyr_reason *ret_reason);
 void kshim_disk_exit(struct kshim_disk *disk);		/* any context; takes NULL */
+/* The block device that is open as @file. -EBADF: @file is NULL; -ENOTBLK. */
+struct block_device *kshim_file_bdev(const struct file *file);
+int kshim_disk_limit(const struct phyr_disk_limit *arg);
 void kshim_nvmes_remove(struct pci_dev *pdev);		/* NULL: all */
 void kshim_nvmes_unbound(struct pci_dev *pdev);
 int kshim_nvmes_init(void);

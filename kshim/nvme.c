@@ -4,6 +4,7 @@
  * controller, and who may use them until when. The commands are cmd.c's.
  */
 #include <linux/blk-integrity.h>
+#include <linux/file.h>
 #include <linux/hashtable.h>
 #include <linux/nvme_ioctl.h>
 #include <linux/slab.h>
@@ -286,6 +287,35 @@ void kshim_disk_exit(struct kshim_disk *disk)
 	if (atomic_dec_and_test(&nvme->users) && READ_ONCE(nvme->dead))
 		wake_up_var(&nvme->users);
 	rcu_read_unlock_sched();
+}
+
+struct block_device *kshim_file_bdev(const struct file *file)
+{
+	struct inode *inode;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	inode = file->f_mapping->host;
+	return S_ISBLK(inode->i_mode) ? I_BDEV(inode) : ERR_PTR(-ENOTBLK);
+}
+
+int kshim_disk_limit(const struct phyr_disk_limit *arg)
+{
+	struct file *file __free(fput) = fget(arg->disk_fd);
+	struct block_device *bdev = kshim_file_bdev(file);
+	struct kshim_disk *disk;
+	enum phyr_reason reason;
+
+	if (arg->reserved || !arg->bytes || arg->bytes % KSHIM_PRP_BYTES)
+		return -EINVAL;
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	disk = kshim_disk_enter(bdev, &reason);
+	if (!disk)
+		return -ENODEV;
+	WRITE_ONCE(disk->nvme->max_bytes, arg->bytes);
+	kshim_disk_exit(disk);
+	return 0;
 }
 
 int kshim_nvmes_init(void)

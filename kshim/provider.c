@@ -618,18 +618,15 @@ static int route_query(struct phyr_provider *provider, struct block_device *bdev
 int kshim_route_query(struct phyr_route *arg)
 {
 	struct file *file __free(fput) = fget(arg->disk_fd);
+	struct block_device *bdev = kshim_file_bdev(file);
 	struct phyr_provider *provider = NULL;
 	struct pci_dev *pdev;
-	struct inode *inode;
 	int ret;
 
 	if (arg->reserved)
 		return -EINVAL;
-	if (!file)
-		return -EBADF;
-	inode = file->f_mapping->host;
-	if (!S_ISBLK(inode->i_mode))
-		return -ENOTBLK;
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
 	pdev = pci_get_domain_bus_and_slot(arg->pci_domain, arg->pci_bus, arg->pci_devfn);
 	if (!pdev)
 		return -ENODEV;
@@ -643,7 +640,7 @@ int kshim_route_query(struct phyr_route *arg)
 	}
 	if (provider) {
 		arg->path = PHYR_PATH_NONE;
-		ret = route_query(provider, I_BDEV(inode), arg);
+		ret = route_query(provider, bdev, arg);
 		kshim_provider_put(provider);
 	}
 	pci_dev_put(pdev);

@@ -9,9 +9,15 @@
 #include "lib_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/nvme_ioctl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* /sys/block/.../size counts these, whatever the disk's own blocks are. */
 #define SECTOR_BYTES 512
@@ -74,5 +80,62 @@ int phyr_disk_list(struct phyr_disk **ret_disks, size_t *ret_nr)
 		qsort(vec.items, vec.nr, sizeof(struct phyr_disk), disk_compare);
 	*ret_disks = vec.items;
 	*ret_nr = vec.nr;
+	return 0;
+}
+
+int disk_open(dev_t disk)
+{
+	char number[32], name[64], path[sizeof("/dev/") + sizeof(name)];
+	struct stat st;
+	int err, fd;
+
+	snprintf(number, sizeof(number), "%u:%u", major(disk), minor(disk));
+	err = sysfs_read_link("/sys/dev/block", number, name, sizeof(name));
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* Between the two, the name may have become another disk's. */
+	if (fstat(fd, &st) || !S_ISBLK(st.st_mode) || st.st_rdev != disk) {
+		close(fd);
+		return -ENOENT;
+	}
+	return fd;
+}
+
+/*
+ * NVM Express Base Specification 2.0: the Identify command (5.17) and the field MDTS of
+ * its data structure for the controller: a power of two, in units of the controller's
+ * smallest page. That is 4 KiB or more (CAP.MPSMIN), so 4 KiB is safe.
+ */
+#define IDENTIFY_OPCODE	    0x06
+#define IDENTIFY_BYTES	    4096
+#define IDENTIFY_CONTROLLER 1
+#define IDENTIFY_MDTS	    77 /* offset */
+#define MDTS_UNIT_SHIFT	    12
+#define MDTS_MAX	    (31 - MDTS_UNIT_SHIFT)
+
+int disk_max_transfer(int fd, uint32_t *ret_bytes)
+{
+	uint8_t data[IDENTIFY_BYTES] = { 0 };
+	struct nvme_admin_cmd cmd = {
+		.opcode = IDENTIFY_OPCODE,
+		.addr = (uintptr_t)data,
+		.data_len = sizeof(data),
+		.cdw10 = IDENTIFY_CONTROLLER,
+	};
+	int status;
+
+	status = ioctl(fd, NVME_IOCTL_ADMIN_CMD, &cmd);
+	if (status < 0)
+		return -errno;
+	/* what the controller said, by NVMe's numbers */
+	if (status > 0)
+		return -EIO;
+	if (!data[IDENTIFY_MDTS] || data[IDENTIFY_MDTS] > MDTS_MAX)
+		return -ERANGE;
+	*ret_bytes = UINT32_C(1) << (data[IDENTIFY_MDTS] + MDTS_UNIT_SHIFT);
 	return 0;
 }

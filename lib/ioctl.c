@@ -112,6 +112,21 @@ int phyr_mount_add(struct phyr_dev *dev, int fd, unsigned int policy)
 	return call(dev, PHYR_IOC_MOUNT_ADD, &mount);
 }
 
+int phyr_disk_learn(struct phyr_dev *dev, dev_t disk)
+{
+	struct phyr_disk_limit limit = { 0 };
+	int err;
+
+	limit.disk_fd = disk_open(disk);
+	if (limit.disk_fd < 0)
+		return limit.disk_fd;
+	err = disk_max_transfer(limit.disk_fd, &limit.bytes);
+	if (!err)
+		err = call(dev, PHYR_IOC_DISK_LIMIT, &limit);
+	close(limit.disk_fd);
+	return err;
+}
+
 static void copy_counts(struct phyr_counter *to, const struct phyr_count *from)
 {
 	for (int i = 0; i < PHYR_REASONS_MAX; i++)

@@ -30,6 +30,17 @@ int sysfs_read_link(const char *dir, const char *name, char *buf, size_t size);
  */
 int sysfs_for_each(const char *dir, int (*visit)(const char *name, void *ctx), void *ctx);
 
+/* disk.c */
+
+/* Open the block device of that number. */
+int disk_open(dev_t disk);
+
+/*
+ * Ask the controller of the open NVMe disk how many bytes it takes in one command.
+ * -ERANGE: it has no limit, or none that fits. -ENOTTY: no NVMe disk.
+ */
+int disk_max_transfer(int fd, uint32_t *ret_bytes);
+
 /* A growing array for the lists that discovery returns. */
 struct vec {
 	void *items;

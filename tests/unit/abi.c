@@ -55,10 +55,16 @@ AT(phyr_route, reason, 12);
 AT(phyr_route, path, 16);
 AT(phyr_route, reserved, 20);
 
+SIZE(phyr_disk_limit, 16);
+AT(phyr_disk_limit, disk_fd, 0);
+AT(phyr_disk_limit, bytes, 4);
+AT(phyr_disk_limit, reserved, 8);
+
 NUMBER(PHYR_IOC_QUERY, 0x8040b700);
 NUMBER(PHYR_IOC_MOUNT_ADD, 0x4020b701);
 NUMBER(PHYR_IOC_STATS, 0xc470b702);
 NUMBER(PHYR_IOC_ROUTE, 0xc018b703);
+NUMBER(PHYR_IOC_DISK_LIMIT, 0x4010b704);
 
 NUMBER(PHYR_DIRECT, 0);
 NUMBER(PHYR_NOT_DEVICE_MEMORY, 1);

@@ -134,10 +134,29 @@ enum phyr_path {
 	PHYR_PATH_HOST_BRIDGE = 3,	/* through a host bridge that forwards */
 };
 
+/*
+ * PHYR_IOC_DISK_LIMIT: the most bytes that the controller of a disk takes in one
+ * command (NVM Express Base Specification 2.0, Identify Controller, MDTS). The kernel
+ * tells modules only the limit of the queue, which with an IOMMU is smaller. Holds for
+ * all disks of the controller until its driver lets go of it. A value that is too
+ * large makes the controller refuse commands. Needs CAP_SYS_ADMIN.
+ *
+ * EBADF   @disk_fd is not open
+ * ENOTBLK @disk_fd is no block device
+ * ENODEV  the disk is none that phyr can use; PHYR_IOC_ROUTE says why
+ * EINVAL  @bytes is no multiple of 4096, or 0, or a reserved field is not zero
+ */
+struct phyr_disk_limit {
+	__s32 disk_fd;			/* in: an open block device */
+	__u32 bytes;			/* in */
+	__u64 reserved;			/* in: 0 */
+};
+
 #define PHYR_IOC_MAGIC		0xB7
 #define PHYR_IOC_QUERY		_IOR(PHYR_IOC_MAGIC, 0, struct phyr_query)
 #define PHYR_IOC_MOUNT_ADD	_IOW(PHYR_IOC_MAGIC, 1, struct phyr_mount)
 #define PHYR_IOC_STATS		_IOWR(PHYR_IOC_MAGIC, 2, struct phyr_stats)
 #define PHYR_IOC_ROUTE		_IOWR(PHYR_IOC_MAGIC, 3, struct phyr_route)
+#define PHYR_IOC_DISK_LIMIT	_IOW(PHYR_IOC_MAGIC, 4, struct phyr_disk_limit)
 
 #endif /* _UAPI_LINUX_PHYR_H */
