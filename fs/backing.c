@@ -35,13 +35,16 @@ void phyrfs_backing_close(struct phyrfs *fs, int id)
 
 int phyrfs_backing_get(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
-	int id;
+	int fd, id;
 
+	fd = fs->passthrough ? phyrfs_fd_get(fs, inode) : -1;
 	pthread_mutex_lock(&inode->lock);
-	if (!inode->nr_opens++ && fs->passthrough)
-		phyrfs_backing_open(fs, inode->fd, &inode->backing_id);
+	if (!inode->nr_opens++ && fd >= 0)
+		phyrfs_backing_open(fs, fd, &inode->backing_id);
 	id = inode->backing_id;
 	pthread_mutex_unlock(&inode->lock);
+	if (fd >= 0)
+		phyrfs_fd_put(inode);
 	return id;
 }
 

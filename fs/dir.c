@@ -31,14 +31,20 @@ static void dir_close(struct dir_handle *dir)
 	free(dir);
 }
 
-static int dir_open(struct phyrfs_inode *inode, struct dir_handle **ret_dir)
+static int dir_open(struct phyrfs *fs, struct phyrfs_inode *inode,
+		    struct dir_handle **ret_dir)
 {
 	struct dir_handle *dir;
-	int err, fd;
+	int err, fd, path_fd;
 
-	fd = openat(inode->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
+	path_fd = phyrfs_fd_get(fs, inode);
+	if (path_fd < 0)
+		return path_fd;
+	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = fd < 0 ? -errno : 0;
+	phyrfs_fd_put(inode);
+	if (err)
+		return err;
 	err = -ENOMEM;
 	dir = calloc(1, sizeof(*dir));
 	if (!dir)
@@ -59,15 +65,17 @@ close_fd:
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct phyrfs *fs = phyrfs_of(req);
 	struct dir_handle *dir = NULL;
 	int err;
 
-	err = dir_open(phyrfs_inode_of(req, ino), &dir);
+	err = dir_open(fs, phyrfs_inode_of(req, ino), &dir);
 	if (err) {
 		phyrfs_reply_err(req, err);
 		return;
 	}
 	fi->fh = (uintptr_t)dir;
+	fi->cache_readdir = fi->keep_cache = fs->opts.timeout_s > 0;
 	if (fuse_reply_open(req, fi) == -ENOENT)
 		dir_close(dir);
 }

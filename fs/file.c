@@ -53,17 +53,22 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
 		       mode_t mode, int flags, int *ret_fd)
 {
-	int err, fd;
+	int dir_fd, err, fd;
 
+	dir_fd = phyrfs_fd_get(phyrfs_of(req), parent);
+	if (dir_fd < 0)
+		return dir_fd;
 	err = phyrfs_caller_enter(req);
 	if (err)
-		return err;
-	fd = openat(parent->fd, name, flags | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
+		goto put_dir;
+	fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
 		    mode & ALLPERMS);
 	err = fd < 0 ? -errno : 0;
 	phyrfs_caller_leave();
 	if (!err)
 		*ret_fd = fd;
+put_dir:
+	phyrfs_fd_put(parent);
 	return err;
 }
 

@@ -62,18 +62,20 @@ static void table_grow(struct phyrfs *fs)
 
 static void inode_init(struct phyrfs_inode *inode, const struct stat *st, int fd)
 {
+	*inode = (struct phyrfs_inode){ 0 };
 	inode->dev = st->st_dev;
 	inode->ino = st->st_ino;
 	inode->type = st->st_mode & S_IFMT;
 	inode->fd = fd;
 	inode->nr_lookups = 1;
+	inode->used = true;
 	pthread_mutex_init(&inode->lock, NULL);
 }
 
-static void inode_free(struct phyrfs_inode *inode)
+static void inode_free(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	pthread_mutex_destroy(&inode->lock);
-	close(inode->fd);
+	phyrfs_fd_free(fs, inode);
 	free(inode);
 }
 
@@ -103,7 +105,7 @@ void phyrfs_table_free(struct phyrfs *fs)
 			struct phyrfs_inode *inode = fs->buckets[i];
 
 			fs->buckets[i] = inode->next;
-			inode_free(inode);
+			inode_free(fs, inode);
 		}
 	}
 	free(fs->buckets);
@@ -118,7 +120,10 @@ int phyrfs_name_check(const char *name)
 	return 0;
 }
 
-/* Returns, with one more reference, the inode that was there already, or else @new. */
+/*
+ * Returns, with one more reference, the inode that was there already, or else @new. One
+ * that has no fd may have lost its number to another file: the kernel will forget it.
+ */
 static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *new)
 {
 	struct phyrfs_inode **link;
@@ -127,6 +132,11 @@ static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *ne
 	pthread_mutex_lock(&fs->table_lock);
 	link = table_find(fs, new->dev, new->ino);
 	inode = *link;
+	if (inode && !phyrfs_fd_merge(inode, new)) {
+		*link = inode->next;
+		fs->nr_inodes--;
+		inode = NULL;
+	}
 	if (inode) {
 		inode->nr_lookups++;
 	} else {
@@ -150,22 +160,23 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *
 		err = -errno;
 		goto close_fd;
 	}
-	new = calloc(1, sizeof(*new));
+	new = malloc(sizeof(*new));
 	if (!new) {
 		err = -ENOMEM;
 		goto close_fd;
 	}
 	inode_init(new, &st, path_fd);
+	phyrfs_fds_count(fs);
 	inode = table_add(fs, new);
 	if (inode != new)
-		inode_free(new);
+		inode_free(fs, new);
 
 	*ret_entry = (struct fuse_entry_param){
 		.ino = (uintptr_t)inode,
 		.generation = inode->generation,
 		.attr = st,
-		.attr_timeout = PHYRFS_TIMEOUT_S,
-		.entry_timeout = PHYRFS_TIMEOUT_S,
+		.attr_timeout = fs->opts.timeout_s,
+		.entry_timeout = fs->opts.timeout_s,
 	};
 	return 0;
 
@@ -177,15 +188,32 @@ close_fd:
 int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const char *name,
 			struct fuse_entry_param *ret_entry)
 {
-	int err, fd;
+	int dir_fd, err, fd;
 
 	err = phyrfs_name_check(name);
 	if (err)
 		return err;
-	fd = openat(parent->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return phyrfs_inode_adopt(fs, fd, ret_entry);
+	dir_fd = phyrfs_fd_get(fs, parent);
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	err = fd < 0 ? -errno : 0;
+	phyrfs_fd_put(parent);
+	return err ? err : phyrfs_inode_adopt(fs, fd, ret_entry);
+}
+
+/* It is not there any more if its number has become another file's. */
+static void table_remove(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	struct phyrfs_inode **link =
+		&fs->buckets[inode_bucket(fs, inode->dev, inode->ino)];
+
+	while (*link && *link != inode)
+		link = &(*link)->next;
+	if (!*link)
+		return;
+	*link = inode->next;
+	fs->nr_inodes--;
 }
 
 void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t nr)
@@ -197,35 +225,33 @@ void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t
 	pthread_mutex_lock(&fs->table_lock);
 	inode->nr_lookups -= nr < inode->nr_lookups ? nr : inode->nr_lookups;
 	if (!inode->nr_lookups) {
-		*table_find(fs, inode->dev, inode->ino) = inode->next;
-		fs->nr_inodes--;
+		table_remove(fs, inode);
 		last = true;
 	}
 	pthread_mutex_unlock(&fs->table_lock);
 	if (last)
-		inode_free(inode);
-}
-
-void phyrfs_inode_proc(const struct phyrfs_inode *inode, char *buf)
-{
-	snprintf(buf, PHYRFS_PROC_LEN, "/proc/self/fd/%d", inode->fd);
+		inode_free(fs, inode);
 }
 
 int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 		      int *ret_fd)
 {
 	char name[PHYRFS_PROC_LEN];
-	int fd;
+	int err, fd, path_fd;
 
 	/* Opening a device or a FIFO has effects, and the kernel never asks for it. */
 	if (inode->type != S_IFREG)
 		return -ENXIO;
-	snprintf(name, sizeof(name), "%d", inode->fd);
+	path_fd = phyrfs_fd_get(fs, inode);
+	if (path_fd < 0)
+		return path_fd;
+	snprintf(name, sizeof(name), "%d", path_fd);
 	/* The kernel repeats the flags of a file that was made without a name. */
 	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_TMPFILE);
 	fd = openat(fs->proc_fd, name, flags | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	*ret_fd = fd;
-	return 0;
+	err = fd < 0 ? -errno : 0;
+	phyrfs_fd_put(inode);
+	if (!err)
+		*ret_fd = fd;
+	return err;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Operations on an inode by itself: references, attributes, extended attributes,
- * target of a symbolic link, and the filesystem's numbers.
+ * Operations on an inode by itself: references, attributes, target of a symbolic link,
+ * and the filesystem's numbers.
  */
 #include "phyrfs.h"
 
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -21,6 +20,13 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	err = phyrfs_inode_lookup(phyrfs_of(req), phyrfs_inode_of(req, parent), name,
 				  &entry);
+	if (err == -ENOENT && phyrfs_of(req)->opts.timeout_s > 0) {
+		/* may be believed, too */
+		entry = (struct fuse_entry_param){
+			.entry_timeout = phyrfs_of(req)->opts.timeout_s,
+		};
+		err = 0;
+	}
 	if (err)
 		phyrfs_reply_err(req, err);
 	else
@@ -41,33 +47,47 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+static void reply_attr(fuse_req_t req, int fd)
 {
 	struct stat st;
 
-	if (fstat(phyrfs_inode_of(req, ino)->fd, &st))
+	if (fstat(fd, &st))
 		phyrfs_reply_err(req, -errno);
 	else
-		fuse_reply_attr(req, &st, PHYRFS_TIMEOUT_S);
+		fuse_reply_attr(req, &st, phyrfs_of(req)->opts.timeout_s);
 }
 
-static int attr_set_owner(struct phyrfs_inode *inode, const struct stat *attr, int to_set)
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
+	int fd;
+
+	fd = phyrfs_fd_get(phyrfs_of(req), inode);
+	if (fd < 0) {
+		phyrfs_reply_err(req, fd);
+		return;
+	}
+	reply_attr(req, fd);
+	phyrfs_fd_put(inode);
+}
+
+static int attr_set_owner(int fd, const struct stat *attr, int to_set)
 {
 	uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
 	gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
 
-	if (fchownat(inode->fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+	if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -errno;
 	return 0;
 }
 
 /* The kernel has already taken out what the caller may not set. */
-static int attr_set_mode(struct phyrfs_inode *inode, mode_t mode)
+static int attr_set_mode(int fd, mode_t mode)
 {
 	char path[PHYRFS_PROC_LEN];
 	int err;
 
-	phyrfs_inode_proc(inode, path);
+	phyrfs_fd_proc(fd, path);
 	phyrfs_fsetid_raise();
 	err = chmod(path, mode & ALLPERMS) ? -errno : 0;
 	phyrfs_fsetid_drop();
@@ -89,7 +109,7 @@ static int attr_set_size(struct phyrfs *fs, struct phyrfs_inode *inode, off_t si
 	return err;
 }
 
-static int attr_set_times(struct phyrfs_inode *inode, const struct stat *attr, int to_set)
+static int attr_set_times(int fd, const struct stat *attr, int to_set)
 {
 	struct timespec times[2] = {
 		{ .tv_nsec = UTIME_OMIT },
@@ -104,7 +124,7 @@ static int attr_set_times(struct phyrfs_inode *inode, const struct stat *attr, i
 		times[1].tv_nsec = UTIME_NOW;
 	else if (to_set & FUSE_SET_ATTR_MTIME)
 		times[1] = attr->st_mtim;
-	return utimensat(inode->fd, "", times, AT_EMPTY_PATH) ? -errno : 0;
+	return utimensat(fd, "", times, AT_EMPTY_PATH) ? -errno : 0;
 }
 
 #define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
@@ -114,114 +134,69 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 		       struct fuse_file_info *fi)
 {
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
-	int err = 0;
+	int err = 0, path_fd;
 
+	path_fd = phyrfs_fd_get(phyrfs_of(req), inode);
+	if (path_fd < 0) {
+		phyrfs_reply_err(req, path_fd);
+		return;
+	}
 	/* Owner before mode: a change of owner clears set-id bits. */
 	if (to_set & SET_OWNER)
-		err = attr_set_owner(inode, attr, to_set);
+		err = attr_set_owner(path_fd, attr, to_set);
 	if (!err && to_set & FUSE_SET_ATTR_MODE)
-		err = attr_set_mode(inode, attr->st_mode);
+		err = attr_set_mode(path_fd, attr->st_mode);
 	if (!err && to_set & FUSE_SET_ATTR_SIZE)
 		err = attr_set_size(phyrfs_of(req), inode, attr->st_size, fi);
 	if (!err && to_set & SET_TIMES)
-		err = attr_set_times(inode, attr, to_set);
+		err = attr_set_times(path_fd, attr, to_set);
 	if (err)
 		phyrfs_reply_err(req, err);
 	else
-		op_getattr(req, ino, fi);
+		reply_attr(req, path_fd);
+	phyrfs_fd_put(inode);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
+	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	char target[PATH_MAX];
 	ssize_t len;
+	int fd;
 
-	len = readlinkat(phyrfs_inode_of(req, ino)->fd, "", target, sizeof(target));
+	fd = phyrfs_fd_get(phyrfs_of(req), inode);
+	if (fd < 0) {
+		phyrfs_reply_err(req, fd);
+		return;
+	}
+	len = readlinkat(fd, "", target, sizeof(target));
 	if (len < 0) {
 		phyrfs_reply_err(req, -errno);
-		return;
-	}
-	if (len == sizeof(target)) {
+	} else if (len == sizeof(target)) {
 		phyrfs_reply_err(req, -ENAMETOOLONG);
-		return;
+	} else {
+		target[len] = '\0';
+		fuse_reply_readlink(req, target);
 	}
-	target[len] = '\0';
-	fuse_reply_readlink(req, target);
+	phyrfs_fd_put(inode);
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
+	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	struct statvfs st;
+	int fd;
 
-	if (fstatvfs(phyrfs_inode_of(req, ino)->fd, &st))
+	fd = phyrfs_fd_get(phyrfs_of(req), inode);
+	if (fd < 0) {
+		phyrfs_reply_err(req, fd);
+		return;
+	}
+	if (fstatvfs(fd, &st))
 		phyrfs_reply_err(req, -errno);
 	else
 		fuse_reply_statfs(req, &st);
-}
-
-/* ---------------------------------------------------------- extended attributes */
-
-static void xattr_reply(fuse_req_t req, ssize_t len, const char *value, size_t size)
-{
-	if (len < 0)
-		phyrfs_reply_err(req, -errno);
-	else if (!size)
-		fuse_reply_xattr(req, len);
-	else
-		fuse_reply_buf(req, value, len);
-}
-
-static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
-{
-	char path[PHYRFS_PROC_LEN], *value;
-
-	value = malloc(size);
-	if (size && !value) {
-		phyrfs_reply_err(req, -ENOMEM);
-		return;
-	}
-	phyrfs_inode_proc(phyrfs_inode_of(req, ino), path);
-	xattr_reply(req, getxattr(path, name, value, size), value, size);
-	free(value);
-}
-
-static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
-{
-	char path[PHYRFS_PROC_LEN], *list;
-
-	list = malloc(size);
-	if (size && !list) {
-		phyrfs_reply_err(req, -ENOMEM);
-		return;
-	}
-	phyrfs_inode_proc(phyrfs_inode_of(req, ino), path);
-	xattr_reply(req, listxattr(path, list, size), list, size);
-	free(list);
-}
-
-static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-			const char *value, size_t size, int flags)
-{
-	/* An ACL is a mode, too: root's keeps the set-group-id bit of a directory. */
-	bool fsetid = fuse_req_ctx(req)->uid == 0;
-	char path[PHYRFS_PROC_LEN];
-	int err;
-
-	phyrfs_inode_proc(phyrfs_inode_of(req, ino), path);
-	if (fsetid)
-		phyrfs_fsetid_raise();
-	err = setxattr(path, name, value, size, flags) ? -errno : 0;
-	if (fsetid)
-		phyrfs_fsetid_drop();
-	phyrfs_reply_err(req, err);
-}
-
-static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
-{
-	char path[PHYRFS_PROC_LEN];
-
-	phyrfs_inode_proc(phyrfs_inode_of(req, ino), path);
-	phyrfs_reply_err(req, removexattr(path, name) ? -errno : 0);
+	phyrfs_fd_put(inode);
 }
 
 void phyrfs_meta_ops(struct fuse_lowlevel_ops *ops)
@@ -233,8 +208,4 @@ void phyrfs_meta_ops(struct fuse_lowlevel_ops *ops)
 	ops->setattr = op_setattr;
 	ops->readlink = op_readlink;
 	ops->statfs = op_statfs;
-	ops->getxattr = op_getxattr;
-	ops->listxattr = op_listxattr;
-	ops->setxattr = op_setxattr;
-	ops->removexattr = op_removexattr;
 }

@@ -10,6 +10,22 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* The fd of the directory @parent, to do something with @name in it. */
+static int dir_get(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
+		   int *ret_fd)
+{
+	int err, fd;
+
+	err = phyrfs_name_check(name);
+	if (err)
+		return err;
+	fd = phyrfs_fd_get(phyrfs_of(req), parent);
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
+}
+
 /* What to make: a directory, a symbolic link, or anything that mknod(2) makes. */
 struct new_node {
 	mode_t mode;
@@ -46,17 +62,19 @@ static void name_make(fuse_req_t req, fuse_ino_t parent_ino, const char *name,
 		      const struct new_node *node)
 {
 	struct phyrfs_inode *parent = phyrfs_inode_of(req, parent_ino);
-	int err;
+	int dir_fd, err;
 
-	err = phyrfs_name_check(name);
-	if (!err)
-		err = phyrfs_caller_enter(req);
+	err = dir_get(req, parent, name, &dir_fd);
 	if (err) {
 		phyrfs_reply_err(req, err);
 		return;
 	}
-	err = node_make(parent->fd, name, node);
-	phyrfs_caller_leave();
+	err = phyrfs_caller_enter(req);
+	if (!err) {
+		err = node_make(dir_fd, name, node);
+		phyrfs_caller_leave();
+	}
+	phyrfs_fd_put(parent);
 	if (err)
 		phyrfs_reply_err(req, err);
 	else
@@ -82,33 +100,50 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		  &(struct new_node){ .mode = S_IFLNK, .target = target });
 }
 
+static int inode_link(struct phyrfs *fs, struct phyrfs_inode *inode, int dir_fd,
+		      const char *name)
+{
+	char from[PHYRFS_PROC_LEN];
+	int err, fd;
+
+	fd = phyrfs_fd_get(fs, inode);
+	if (fd < 0)
+		return fd;
+	/* Follows the link in /proc, not one that it leads to. */
+	phyrfs_fd_proc(fd, from);
+	err = linkat(AT_FDCWD, from, dir_fd, name, AT_SYMLINK_FOLLOW) ? -errno : 0;
+	phyrfs_fd_put(inode);
+	return err;
+}
+
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 		    const char *name)
 {
 	struct phyrfs_inode *parent = phyrfs_inode_of(req, new_parent);
-	char from[PHYRFS_PROC_LEN];
-	int err;
+	int dir_fd, err;
 
-	err = phyrfs_name_check(name);
-	if (err) {
-		phyrfs_reply_err(req, err);
-		return;
+	err = dir_get(req, parent, name, &dir_fd);
+	if (!err) {
+		err = inode_link(phyrfs_of(req), phyrfs_inode_of(req, ino), dir_fd, name);
+		phyrfs_fd_put(parent);
 	}
-	/* Follows the link in /proc, not one that it leads to. */
-	phyrfs_inode_proc(phyrfs_inode_of(req, ino), from);
-	if (linkat(AT_FDCWD, from, parent->fd, name, AT_SYMLINK_FOLLOW))
-		phyrfs_reply_err(req, -errno);
+	if (err)
+		phyrfs_reply_err(req, err);
 	else
 		reply_lookup(req, parent, name);
 }
 
-static void name_remove(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
+static void name_remove(fuse_req_t req, fuse_ino_t parent_ino, const char *name,
+			int flags)
 {
-	int err;
+	struct phyrfs_inode *parent = phyrfs_inode_of(req, parent_ino);
+	int dir_fd, err;
 
-	err = phyrfs_name_check(name);
-	if (!err && unlinkat(phyrfs_inode_of(req, parent)->fd, name, flags))
-		err = -errno;
+	err = dir_get(req, parent, name, &dir_fd);
+	if (!err) {
+		err = unlinkat(dir_fd, name, flags) ? -errno : 0;
+		phyrfs_fd_put(parent);
+	}
 	phyrfs_reply_err(req, err);
 }
 
@@ -122,17 +157,24 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	name_remove(req, parent, name, AT_REMOVEDIR);
 }
 
-static void op_rename(fuse_req_t req, fuse_ino_t old_parent, const char *old_name,
-		      fuse_ino_t new_parent, const char *new_name, unsigned int flags)
+static void op_rename(fuse_req_t req, fuse_ino_t old_ino, const char *old_name,
+		      fuse_ino_t new_ino, const char *new_name, unsigned int flags)
 {
-	int err;
+	struct phyrfs_inode *old_parent = phyrfs_inode_of(req, old_ino);
+	struct phyrfs_inode *new_parent = phyrfs_inode_of(req, new_ino);
+	int err, new_fd, old_fd;
 
-	err = phyrfs_name_check(old_name);
-	if (!err)
-		err = phyrfs_name_check(new_name);
-	if (!err && renameat2(phyrfs_inode_of(req, old_parent)->fd, old_name,
-			      phyrfs_inode_of(req, new_parent)->fd, new_name, flags))
-		err = -errno;
+	err = dir_get(req, old_parent, old_name, &old_fd);
+	if (err)
+		goto reply;
+	err = dir_get(req, new_parent, new_name, &new_fd);
+	if (err)
+		goto put_old;
+	err = renameat2(old_fd, old_name, new_fd, new_name, flags) ? -errno : 0;
+	phyrfs_fd_put(new_parent);
+put_old:
+	phyrfs_fd_put(old_parent);
+reply:
 	phyrfs_reply_err(req, err);
 }
 

@@ -17,22 +17,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
 struct phyr_dev;
 
-/*
- * How long the kernel may believe names and attributes, in seconds. 0: it asks each
- * time, because the source tree may be changed behind the mount, and a write that the
- * kernel passed through is not seen by the daemon. Data is not affected: with
- * passthrough it never goes through the cache of the FUSE inode.
- */
-#define PHYRFS_TIMEOUT_S 0.0
+struct file_handle;
 
 /*
- * One inode that the kernel knows. Its address is the FUSE node id, and the O_PATH fd
- * keeps (dev, ino) from being given to another file as long as it exists.
+ * One inode that the kernel knows. Its address is the FUSE node id.
  */
 struct phyrfs_inode {
 	struct phyrfs_inode *next; /* hash chain; phyrfs.table_lock */
@@ -40,20 +34,37 @@ struct phyrfs_inode {
 	dev_t dev;
 	ino_t ino;
 	uint64_t generation;
-	int fd;
 	mode_t type; /* S_IFMT part of st_mode, which never changes */
 
+	/* fd.c: O_PATH, or -1, and then the handle to open it again with. */
+	atomic_int fd;
+	atomic_int nr_users;
+	atomic_bool used; /* lately */
+	int mount_fd;
+	struct file_handle *handle;
+
 	pthread_mutex_t lock; /* the two below */
-	unsigned int nr_opens;
+	atomic_uint nr_opens;
 	int backing_id; /* 0: data of these opens goes through the daemon */
+};
+
+/* A mount in the source tree, to open handles with. */
+#define PHYRFS_MOUNTS_MAX 64
+struct phyrfs_mount {
+	int id;
+	int fd;
 };
 
 struct phyrfs_options {
 	char *source;	  /* absolute */
 	char *mountpoint; /* absolute */
+	char *mount_arg;  /* where, in the words of libfuse */
 	char *policy_name;
+	char *cache_name;
 	unsigned int policy;
+	double timeout_s; /* how long the kernel may believe names and attributes */
 	int require;
+	int check;
 	int foreground;
 	int debug;
 	int show_help;
@@ -71,6 +82,14 @@ struct phyrfs {
 	size_t nr_buckets;	       /* table_lock; a power of two */
 	size_t nr_inodes;	       /* table_lock */
 	uint64_t last_generation;      /* table_lock */
+
+	/* fd.c */
+	bool handles; /* fds of inodes may be closed */
+	size_t hand;  /* bucket; table_lock */
+	atomic_size_t nr_fds;
+	size_t nr_fds_max;			       /* if handles */
+	struct phyrfs_mount mounts[PHYRFS_MOUNTS_MAX]; /* table_lock */
+	unsigned int nr_mounts;			       /* table_lock */
 
 	atomic_bool passthrough; /* data may bypass the daemon */
 	struct phyr_dev *dev;	 /* open as long as the mount is in phyr's scope */
@@ -107,6 +126,53 @@ void phyrfs_message(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* The mount is ready: let the parent that waits for it, if any, end with success. */
 void phyrfs_detach(struct phyrfs *fs);
 
+/* ------------------------------------------------------------------- options.c */
+
+/* Leaves in @args what libfuse is to know. Says what is wrong. */
+int phyrfs_options_parse(struct phyrfs_options *opts, struct fuse_args *args);
+void phyrfs_options_free(struct phyrfs_options *opts);
+void phyrfs_options_help(FILE *out);
+
+/* --------------------------------------------------------------------- check.c */
+
+/* Make the mount that --check looks at, and set @opts to it. Says what is wrong. */
+int phyrfs_check_mount(struct phyrfs_options *opts);
+
+/* ------------------------------------------------------------------- session.c */
+
+int phyrfs_source_open(struct phyrfs *fs);
+void phyrfs_source_close(struct phyrfs *fs);
+void phyrfs_ops(struct fuse_lowlevel_ops *ops);
+
+/* From mount to unmount, with the source open. */
+int phyrfs_session(struct phyrfs *fs, struct fuse_args *args);
+
+/* ------------------------------------------------------------------------ fd.c */
+
+void phyrfs_fds_init(struct phyrfs *fs);
+void phyrfs_fds_exit(struct phyrfs *fs);
+
+/*
+ * The O_PATH fd of @inode, or -errno; phyrfs_fd_put() when the caller has done with it.
+ * -ESTALE: the file is gone.
+ */
+int phyrfs_fd_get(struct phyrfs *fs, struct phyrfs_inode *inode);
+void phyrfs_fd_put(struct phyrfs_inode *inode);
+
+/*
+ * Is @new the same file as @inode, which has the same dev and ino? Then its fd becomes
+ * that of @inode, if that one has none. Under table_lock.
+ */
+bool phyrfs_fd_merge(struct phyrfs_inode *inode, struct phyrfs_inode *new);
+
+/* "/proc/self/fd/N", for system calls that take only a path. */
+#define PHYRFS_PROC_LEN 32
+void phyrfs_fd_proc(int fd, char *buf);
+
+/* One more inode has an fd. Others may lose theirs. */
+void phyrfs_fds_count(struct phyrfs *fs);
+void phyrfs_fd_free(struct phyrfs *fs, struct phyrfs_inode *inode);
+
 /* --------------------------------------------------------------------- inode.c */
 
 int phyrfs_table_init(struct phyrfs *fs, int root_fd);
@@ -135,10 +201,6 @@ void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t
 /* Open @inode itself, @flags as of open(2). -ENXIO: it is no regular file. */
 int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 		      int *ret_fd);
-
-/* "/proc/self/fd/N", for system calls that take only a path. */
-#define PHYRFS_PROC_LEN 32
-void phyrfs_inode_proc(const struct phyrfs_inode *inode, char *buf);
 
 /* ---------------------------------------------------------------------- cred.c */
 
@@ -182,9 +244,10 @@ void phyrfs_backing_put(struct phyrfs *fs, struct phyrfs_inode *inode);
  */
 void *phyrfs_ready_thread(void *arg);
 
-/* ------------------------------------------- operations: meta.c name.c dir.c file.c */
+/* ------------------------------------------- operations: the files they are named after */
 
 void phyrfs_meta_ops(struct fuse_lowlevel_ops *ops);
+void phyrfs_xattr_ops(struct fuse_lowlevel_ops *ops);
 void phyrfs_name_ops(struct fuse_lowlevel_ops *ops);
 void phyrfs_dir_ops(struct fuse_lowlevel_ops *ops);
 void phyrfs_file_ops(struct fuse_lowlevel_ops *ops);

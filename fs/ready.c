@@ -166,11 +166,16 @@ void *phyrfs_ready_thread(void *arg)
 	int err;
 
 	err = mount_check(fs);
-	if (err)
+	if (fs->opts.check && !err)
+		phyrfs_message(
+			"data of %s passes through the kernel, and is direct where "
+			"'phyr list' shows a route",
+			fs->opts.source);
+	else if (err && !fs->opts.check)
 		phyrfs_message("%s is not mounted", fs->opts.mountpoint);
 	fs->ready_error = err;
 	fs->ready_done = true;
-	if (err)
+	if (err || fs->opts.check)
 		kill(getpid(), SIGTERM);
 	else
 		phyrfs_detach(fs);

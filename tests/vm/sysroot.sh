@@ -9,8 +9,9 @@ SYSROOT_PACKAGES=(
 	# to build
 	build-essential meson ninja-build pkgconf scdoc
 	libfuse3-dev liburing-dev libaio-dev libxxhash-dev libjson-c-dev libpci-dev check
+	libsystemd-dev libseccomp-dev
 	# to run and to look
-	fuse3 fio kmod pciutils xfsprogs e2fsprogs fdisk nvme-cli util-linux procps
+	fuse3 bindfs fio kmod pciutils xfsprogs e2fsprogs fdisk nvme-cli util-linux procps
 	jq strace xxhash busybox-static
 	linux-image-amd64/$SYSROOT_SUITE linux-headers-amd64/$SYSROOT_SUITE
 )

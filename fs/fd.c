@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The O_PATH fds of inodes. There may be more inodes than a process may have fds: those
+ * that were not used for long give theirs back, and keep a file handle
+ * (name_to_handle_at(2)) to get another one with.
+ *
+ * nr_users counts who works with inode->fd. 0 to FD_CLOSING and back is the step by which
+ * one thread, which holds table_lock, takes the fd away; nobody gets in meanwhile. An fd
+ * comes back under inode->lock.
+ */
+#include "phyrfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define FD_CLOSING  (-1)
+#define CLOSE_BATCH 64 /* fds that are given back at a time */
+
+/* The handle of what @fd is open for, which the caller frees. */
+static int handle_of(int fd, struct file_handle **ret_handle, int *ret_mount_id)
+{
+	union {
+		struct file_handle handle;
+		char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} buf = { .handle.handle_bytes = MAX_HANDLE_SZ };
+	struct file_handle *handle;
+
+	if (name_to_handle_at(fd, "", &buf.handle, ret_mount_id, AT_EMPTY_PATH))
+		return -errno;
+	handle = malloc(sizeof(*handle) + buf.handle.handle_bytes);
+	if (!handle)
+		return -ENOMEM;
+	memcpy(handle, &buf, sizeof(*handle) + buf.handle.handle_bytes);
+	*ret_handle = handle;
+	return 0;
+}
+
+static bool handle_same(const struct file_handle *a, const struct file_handle *b)
+{
+	return a->handle_type == b->handle_type && a->handle_bytes == b->handle_bytes &&
+	       !memcmp(a->f_handle, b->f_handle, a->handle_bytes);
+}
+
+/* ---------------------------------------------------------------------- mounts */
+
+/* An fd by which handles of that mount are opened; -1 if there is none. */
+static int mount_fd(const struct phyrfs *fs, int mount_id)
+{
+	for (unsigned int i = 0; i < fs->nr_mounts; i++)
+		if (fs->mounts[i].id == mount_id)
+			return fs->mounts[i].fd;
+	return -1;
+}
+
+/* open_by_handle_at(2) wants an fd that is more than O_PATH: of a directory. */
+static int mount_learn(struct phyrfs *fs, int mount_id, int dir_fd)
+{
+	int fd;
+
+	if (fs->nr_mounts == PHYRFS_MOUNTS_MAX)
+		return -ENOSPC;
+	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	fs->mounts[fs->nr_mounts++] = (struct phyrfs_mount){ mount_id, fd };
+	return 0;
+}
+
+void phyrfs_fds_init(struct phyrfs *fs)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+	struct file_handle *handle;
+	int fd, mount_id;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	/* The other half is for open files. */
+	fs->nr_fds_max = limit.rlim_cur / 2;
+	if (handle_of(fs->root.fd, &handle, &mount_id))
+		return;
+	/* Without CAP_DAC_READ_SEARCH a handle opens nothing. */
+	if (!mount_learn(fs, mount_id, fs->root.fd)) {
+		fd = open_by_handle_at(fs->mounts[0].fd, handle, O_PATH | O_CLOEXEC);
+		fs->handles = fd >= 0;
+		if (fd >= 0)
+			close(fd);
+	}
+	free(handle);
+}
+
+void phyrfs_fds_exit(struct phyrfs *fs)
+{
+	while (fs->nr_mounts)
+		close(fs->mounts[--fs->nr_mounts].fd);
+}
+
+/* ------------------------------------------------------------------ take and give */
+
+static bool users_change(struct phyrfs_inode *inode, int from, int to)
+{
+	return atomic_compare_exchange_strong(&inode->nr_users, &from, to);
+}
+
+static void users_enter(struct phyrfs_inode *inode)
+{
+	int nr = inode->nr_users;
+
+	for (;;) {
+		if (nr == FD_CLOSING)
+			sched_yield();
+		else if (users_change(inode, nr, nr + 1))
+			return;
+		nr = inode->nr_users;
+	}
+}
+
+/* Where a handle leads to a mount, mounts are only ever added. */
+static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	int fd;
+
+	pthread_mutex_lock(&inode->lock);
+	fd = inode->fd;
+	if (fd < 0) {
+		fd = open_by_handle_at(inode->mount_fd, inode->handle,
+				       O_PATH | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+		else
+			inode->fd = fd;
+	}
+	pthread_mutex_unlock(&inode->lock);
+	return fd;
+}
+
+int phyrfs_fd_get(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	int fd;
+
+	users_enter(inode);
+	inode->used = true;
+	fd = inode->fd;
+	if (fd >= 0)
+		return fd;
+	fd = fd_reopen(fs, inode);
+	if (fd < 0) {
+		phyrfs_fd_put(inode);
+		return fd;
+	}
+	phyrfs_fds_count(fs);
+	return fd;
+}
+
+void phyrfs_fd_put(struct phyrfs_inode *inode)
+{
+	atomic_fetch_sub(&inode->nr_users, 1);
+}
+
+void phyrfs_fd_proc(int fd, char *buf)
+{
+	snprintf(buf, PHYRFS_PROC_LEN, "/proc/self/fd/%d", fd);
+}
+
+/*
+ * Take the fd of an inode that nobody uses. A file without a name keeps it: there is
+ * nothing else that a handle would find.
+ */
+static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	bool closed = false;
+	struct stat st;
+	int mount_id;
+
+	if (inode->fd < 0 || inode->nr_opens || !users_change(inode, 0, FD_CLOSING))
+		return false;
+	if (fstat(inode->fd, &st) || !st.st_nlink)
+		goto out;
+	if (!inode->handle) {
+		if (handle_of(inode->fd, &inode->handle, &mount_id))
+			goto out;
+		if (mount_fd(fs, mount_id) < 0 && S_ISDIR(st.st_mode))
+			mount_learn(fs, mount_id, inode->fd);
+		inode->mount_fd = mount_fd(fs, mount_id);
+	}
+	if (inode->mount_fd < 0)
+		goto out;
+	close(inode->fd);
+	inode->fd = -1;
+	closed = true;
+out:
+	inode->nr_users = 0;
+	return closed;
+}
+
+/*
+ * The clock algorithm over the table: an inode that was used since the hand last came by
+ * is spared once.
+ */
+static void fds_shrink(struct phyrfs *fs)
+{
+	size_t nr_closed = 0;
+
+	pthread_mutex_lock(&fs->table_lock);
+	for (size_t i = 0; i < 2 * fs->nr_buckets && nr_closed < CLOSE_BATCH; i++) {
+		struct phyrfs_inode *inode;
+
+		fs->hand = (fs->hand + 1) & (fs->nr_buckets - 1);
+		for (inode = fs->buckets[fs->hand]; inode; inode = inode->next) {
+			if (inode->used)
+				inode->used = false;
+			else
+				nr_closed += fd_close(fs, inode);
+		}
+	}
+	atomic_fetch_sub(&fs->nr_fds, nr_closed);
+	pthread_mutex_unlock(&fs->table_lock);
+}
+
+void phyrfs_fds_count(struct phyrfs *fs)
+{
+	if (atomic_fetch_add(&fs->nr_fds, 1) >= fs->nr_fds_max && fs->handles)
+		fds_shrink(fs);
+}
+
+bool phyrfs_fd_merge(struct phyrfs_inode *inode, struct phyrfs_inode *new)
+{
+	struct file_handle *handle;
+	int mount_id;
+	bool same;
+
+	/* An open fd keeps the number of its file from becoming another one's. */
+	if (inode->fd >= 0)
+		return true;
+	if (handle_of(new->fd, &handle, &mount_id))
+		return false;
+	same = handle_same(inode->handle, handle);
+	free(handle);
+	if (same && users_change(inode, 0, FD_CLOSING)) {
+		inode->fd = new->fd;
+		new->fd = -1;
+		inode->nr_users = 0;
+	}
+	return same;
+}
+
+void phyrfs_fd_free(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	if (inode->fd >= 0) {
+		close(inode->fd);
+		atomic_fetch_sub(&fs->nr_fds, 1);
+	}
+	free(inode->handle);
+}

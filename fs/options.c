@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The command line. One table holds what phyrfs understands and what --help says of it.
+ */
+#include "phyrfs.h"
+
+#include <phyr.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct phyrfs_options, member)
+
+static const struct option {
+	const char *match; /* as of fuse_opt.h; NULL: libfuse's, or the line above's */
+	unsigned long offset;
+	int value;
+	const char *usage; /* NULL: another name of an option that is shown */
+	const char *help;
+} options[] = {
+	{ "policy=%s", AT(policy_name), 0, "-o policy=direct",
+	  "device memory: direct, or the error of plain Linux (default)" },
+	{ NULL, 0, 0, "-o policy=off", "as if phyr were not there" },
+	{ "cache=%s", AT(cache_name), 0, "-o cache=never",
+	  "ask for names and attributes each time (default)" },
+	{ NULL, 0, 0, "-o cache=always",
+	  "faster, but the source must only change through the mount" },
+	{ "require", AT(require), 1, "-o require",
+	  "fail instead of working without passthrough or module" },
+	{ NULL, 0, 0, "-o allow_other",
+	  "let other users than the one who mounts use the mount" },
+	{ NULL, 0, 0, "-o OPTION", "any option of mount(8) and libfuse, such as ro" },
+	{ "--check", AT(check), 1, "--check SOURCE",
+	  "say whether data of SOURCE would be direct, or why not" },
+	{ "-f", AT(foreground), 1, "-f", "stay in the foreground" },
+	{ "-d", AT(debug), 1, "-d", "log each request; implies -f" },
+	{ "debug", AT(debug), 1, NULL, NULL },
+	{ "-h", AT(show_help), 1, "-h, --help", "show this" },
+	{ "--help", AT(show_help), 1, NULL, NULL },
+	{ "-V", AT(show_version), 1, "-V, --version", "show the version" },
+	{ "--version", AT(show_version), 1, NULL, NULL },
+};
+#define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+void phyrfs_options_help(FILE *out)
+{
+	fputs("usage: phyrfs SOURCE MOUNTPOINT [-o OPTION,...]\n"
+	      "\n"
+	      "Mounts the directory SOURCE a second time, at MOUNTPOINT, so that direct I/O\n"
+	      "below it may use device memory (needs the kernel module phyr).\n"
+	      "\n",
+	      out);
+	for (size_t i = 0; i < NR_OPTIONS; i++)
+		if (options[i].usage)
+			fprintf(out, "  %-18s %s\n", options[i].usage, options[i].help);
+}
+
+/* realpath: the daemon leaves its working directory. */
+static int option_other(void *data, const char *arg, int key, struct fuse_args *args)
+{
+	struct phyrfs_options *opts = data;
+	char **path = opts->source ? &opts->mountpoint : &opts->source;
+
+	if (key != FUSE_OPT_KEY_NONOPT)
+		return 1; /* libfuse's own */
+	if (*path) {
+		phyrfs_message("unexpected '%s'; see phyrfs --help", arg);
+		return -1;
+	}
+	*path = realpath(arg, NULL);
+	if (!*path) {
+		phyrfs_message("%s: %s", arg, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+static int paths_check(const struct phyrfs_options *opts)
+{
+	struct stat st;
+
+	if (opts->check) {
+		if (opts->source && !opts->mountpoint)
+			return 0;
+		phyrfs_message("expected --check SOURCE; see phyrfs --help");
+		return -EINVAL;
+	}
+	if (!opts->mountpoint) {
+		phyrfs_message("expected SOURCE and MOUNTPOINT; see phyrfs --help");
+		return -EINVAL;
+	}
+	if (!stat(opts->mountpoint, &st) && !S_ISDIR(st.st_mode)) {
+		phyrfs_message("%s: %s", opts->mountpoint, strerror(ENOTDIR));
+		return -ENOTDIR;
+	}
+	return 0;
+}
+
+/*
+ * How long the kernel may believe names and attributes, in seconds. With 0 it asks each
+ * time, because the source may be changed behind the mount, and a write that the kernel
+ * passed through is not seen by the daemon.
+ */
+#define CACHE_NEVER_S  0.0
+#define CACHE_ALWAYS_S 86400.0
+
+static int values_check(struct phyrfs_options *opts)
+{
+	const char *cache = opts->cache_name ? opts->cache_name : "never";
+
+	if (opts->policy_name && phyr_policy_parse(opts->policy_name, &opts->policy)) {
+		phyrfs_message("policy=%s: expected direct or off", opts->policy_name);
+		return -EINVAL;
+	}
+	if (strcmp(cache, "never") && strcmp(cache, "always")) {
+		phyrfs_message("cache=%s: expected never or always", cache);
+		return -EINVAL;
+	}
+	opts->timeout_s = strcmp(cache, "always") ? CACHE_NEVER_S : CACHE_ALWAYS_S;
+	opts->foreground |= opts->debug | opts->check;
+	opts->require |= opts->check;
+	return 0;
+}
+
+/* What libfuse is to know besides the user's own options. */
+static int args_add(const struct phyrfs_options *opts, struct fuse_args *args)
+{
+	char *mount_opts = NULL, *fsname = NULL;
+	int err = -ENOMEM;
+
+	if (asprintf(&fsname, "fsname=%s", opts->source) < 0)
+		return err;
+	/* The kernel shall check permissions: the daemon may do everything. */
+	if (!fuse_opt_add_opt(&mount_opts, "default_permissions,subtype=phyrfs") &&
+	    !fuse_opt_add_opt_escaped(&mount_opts, fsname) &&
+	    !fuse_opt_add_arg(args, "-o") && !fuse_opt_add_arg(args, mount_opts) &&
+	    (!opts->debug || !fuse_opt_add_arg(args, "-d")))
+		err = 0;
+	free(mount_opts);
+	free(fsname);
+	return err;
+}
+
+int phyrfs_options_parse(struct phyrfs_options *opts, struct fuse_args *args)
+{
+	struct fuse_opt table[NR_OPTIONS + 1] = { 0 };
+	struct fuse_opt *opt = table;
+	int err;
+
+	for (size_t i = 0; i < NR_OPTIONS; i++)
+		if (options[i].match)
+			*opt++ = (struct fuse_opt){ options[i].match, options[i].offset,
+						    options[i].value };
+	if (fuse_opt_parse(args, opts, table, option_other))
+		return -EINVAL;
+	if (opts->show_help || opts->show_version)
+		return 0;
+	err = paths_check(opts);
+	if (!err)
+		err = values_check(opts);
+	if (!err && !opts->check && !(opts->mount_arg = strdup(opts->mountpoint)))
+		err = -ENOMEM;
+	return err ? err : args_add(opts, args);
+}
+
+void phyrfs_options_free(struct phyrfs_options *opts)
+{
+	free(opts->source);
+	free(opts->mountpoint);
+	free(opts->mount_arg);
+	free(opts->policy_name);
+	free(opts->cache_name);
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A session: the source directory, what is agreed with the kernel, and the mount from
+ * its first request to its last.
+ */
+#include "phyrfs.h"
+
+#include <phyr.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+/* Only one of both is possible: a stacked filesystem below this mount, or above. */
+static unsigned int backing_depth(struct phyrfs *fs)
+{
+	struct statfs st;
+
+	if (!fstatfs(fs->root.fd, &st) &&
+	    (st.f_type == OVERLAYFS_SUPER_MAGIC || st.f_type == FUSE_SUPER_MAGIC))
+		return FUSE_BACKING_STACKED_OVER;
+	return FUSE_BACKING_STACKED_UNDER;
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct phyrfs *fs = userdata;
+
+	/* Passthrough and a cache of dirty pages exclude each other. */
+	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
+	fs->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
+	conn->max_backing_stack_depth = backing_depth(fs);
+
+	/*
+	 * Set-id bits are cleared by the source filesystem (cred.c). Version 2 also
+	 * spares a GETXATTR before each write.
+	 */
+	fuse_unset_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV);
+	fuse_set_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
+
+	/* With ACLs, the source decides between umask and default ACL. */
+	if (fuse_set_feature_flag(conn, FUSE_CAP_DONT_MASK))
+		fuse_set_feature_flag(conn, FUSE_CAP_POSIX_ACL);
+}
+
+void phyrfs_ops(struct fuse_lowlevel_ops *ops)
+{
+	*ops = (struct fuse_lowlevel_ops){ .init = op_init };
+	phyrfs_meta_ops(ops);
+	phyrfs_xattr_ops(ops);
+	phyrfs_name_ops(ops);
+	phyrfs_dir_ops(ops);
+	phyrfs_file_ops(ops);
+}
+
+int phyrfs_source_open(struct phyrfs *fs)
+{
+	int err, fd;
+
+	fs->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fs->proc_fd < 0) {
+		err = -errno;
+		phyrfs_message("/proc/self/fd: %s; /proc has to be mounted",
+			       strerror(errno));
+		return err;
+	}
+	fd = open(fs->opts.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		err = -errno;
+		phyrfs_message("%s: %s", fs->opts.source, strerror(errno));
+		goto close_proc;
+	}
+	err = phyrfs_table_init(fs, fd);
+	if (err)
+		goto close_fd;
+	phyrfs_fds_init(fs);
+	return 0;
+
+close_fd:
+	close(fd);
+close_proc:
+	close(fs->proc_fd);
+	return err;
+}
+
+void phyrfs_source_close(struct phyrfs *fs)
+{
+	phyrfs_table_free(fs);
+	phyrfs_fds_exit(fs);
+	close(fs->root.fd);
+	close(fs->proc_fd);
+}
+
+/* Signals are the main thread's. */
+static int ready_start(struct phyrfs *fs, pthread_t *ret_thread)
+{
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(ret_thread, NULL, phyrfs_ready_thread, fs);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -err;
+}
+
+static int session_loop(struct phyrfs *fs)
+{
+	struct fuse_loop_config *config;
+	int err;
+
+	config = fuse_loop_cfg_create();
+	if (!config)
+		return -ENOMEM;
+	fuse_loop_cfg_set_clone_fd(config, 1);
+	err = fuse_session_loop_mt(fs->se, config);
+	fuse_loop_cfg_destroy(config);
+	return err < 0 ? err : 0; /* a signal's number is a proper end */
+}
+
+/*
+ * From mount to unmount. A session that ends before the start is complete may leave
+ * the starting thread in a call on a dead mount; then the process just ends, and
+ * nothing that the thread may touch is freed.
+ */
+static int session_run(struct phyrfs *fs)
+{
+	pthread_t thread;
+	int err;
+
+	if (fuse_session_mount(fs->se, fs->opts.mount_arg))
+		return -EIO;
+	err = ready_start(fs, &thread);
+	if (!err)
+		err = session_loop(fs);
+	else
+		fs->ready_done = true;
+	fuse_session_unmount(fs->se);
+	if (!fs->ready_done)
+		_exit(EXIT_FAILURE);
+	pthread_join(thread, NULL);
+	phyr_close(fs->dev);
+	return err ? err : fs->ready_error;
+}
+
+int phyrfs_session(struct phyrfs *fs, struct fuse_args *args)
+{
+	struct fuse_lowlevel_ops ops;
+	int err;
+
+	phyrfs_ops(&ops);
+	fs->se = fuse_session_new(args, &ops, sizeof(ops), fs);
+	if (!fs->se)
+		return -EINVAL;
+	err = -EIO;
+	if (!fuse_set_signal_handlers(fs->se)) {
+		err = session_run(fs);
+		fuse_remove_signal_handlers(fs->se);
+	}
+	fuse_session_destroy(fs->se);
+	return err;
+}

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# about: phyrfs knows more files than it may have open, and each is still the right one
+# red: in fd.c, return true before handles are compared (phyrfs_fd_merge), or close the fd of a file without a name
+# iommu: any
+# time: 120
+# fs: any
+set -eu
+export PATH=/usr/bin:$PATH
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+
+nr_fds() {
+	# shellcheck disable=SC2012
+	ls "/proc/$pid/fd" | wc -l
+}
+
+# contents DIR
+contents() {
+	(cd "$1" && find . -type f | sort | xargs md5sum)
+}
+
+finish() {
+	cd /
+	umount -l "$at"
+}
+
+at=$PWD/at
+mkdir "$at"
+sh -c "ulimit -n 128; exec phyrfs '$T_DIR' '$at'" 2>/dev/null
+trap finish EXIT
+pid=$(pgrep -nx phyrfs)
+python3 - "$at" <<-'END'
+	import os, sys
+	for d in range(10):
+	    os.mkdir(f"{sys.argv[1]}/{d}")
+	    for f in range(100):
+	        open(f"{sys.argv[1]}/{d}/{f}", "w").write(f"{d} {f}\n")
+END
+[ "$(find "$at" | wc -l)" = 1011 ] || fail "not all files are there"
+[ "$(nr_fds)" -lt 128 ] || fail "$(nr_fds) fds"
+contents "$T_DIR" >want
+contents "$at" >got
+cmp want got
+
+# Their numbers become other files', behind the mount, while the kernel knows the old ones.
+exec 3<"$at/3"
+find "$at" >/dev/null
+(cd "$T_DIR/3" && rm -- * && for i in {1..100}; do ln -s "to $i" "new$i"; done)
+rm -r "$T_DIR/4"
+[ "$(readlink "$at/3/new50")" = "to 50" ] || fail "another file"
+! cat "$at/3/50" 2>/dev/null || fail "a file that was removed"
+contents "$T_DIR" >want
+contents "$at" >got
+cmp want got
+
+# A file and a directory that lost their names.
+exec 4<>"$at/1/1"
+rm "$at/1/1"
+mkdir "$at/gone"
+cd "$at/gone"
+rmdir "$at/gone"
+ls -lR "$at" >/dev/null # not find, which keeps the working directory open
+echo more >&4
+[ "$(stat -L -c '%h %s' /proc/self/fd/4)" = "0 5" ] || fail "an open file without a name"
+[ "$(stat -c %h .)" = 0 ] || fail "a working directory without a name"
