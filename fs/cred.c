@@ -28,6 +28,30 @@ static struct __user_cap_data_struct start_caps[NR_CAP_WORDS];
 static uid_t start_uid;
 static gid_t start_gid;
 
+/*
+ * What the operations need: to act for any caller, to make what the caller could make,
+ * passthrough and trusted attributes (SYS_ADMIN), file handles (DAC_READ_SEARCH). Not
+ * SYS_RESOURCE: quotas are to hold for data that is written with these.
+ */
+static const unsigned int needed[] = {
+	CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
+	CAP_FSETID,  CAP_SETUID,       CAP_SETGID,	    CAP_MKNOD,
+	CAP_SETFCAP, CAP_SYS_ADMIN,    CAP_LINUX_IMMUTABLE,
+};
+
+static void caps_reduce(void)
+{
+	struct __user_cap_data_struct keep[NR_CAP_WORDS] = { 0 };
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		keep[CAP_TO_INDEX(needed[i])].permitted |= CAP_TO_MASK(needed[i]);
+	for (size_t i = 0; i < NR_CAP_WORDS; i++) {
+		start_caps[i].permitted &= keep[i].permitted;
+		start_caps[i].effective &= keep[i].permitted;
+		start_caps[i].inheritable = 0;
+	}
+}
+
 static int caps_set(bool fsetid)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -48,6 +72,7 @@ int phyrfs_cred_init(void)
 	umask(0);
 	if (syscall(SYS_capget, &head, start_caps))
 		return -errno;
+	caps_reduce();
 	return caps_set(false);
 }
 

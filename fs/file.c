@@ -153,7 +153,8 @@ static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	int fd = dup(fi->fh);
 
-	phyrfs_reply_err(req, fd < 0 || close(fd) ? -errno : 0);
+	/* Without an fd to spare there is no report, which is no error of the caller's. */
+	phyrfs_reply_err(req, fd >= 0 && close(fd) ? -errno : 0);
 }
 
 static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,

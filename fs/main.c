@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 void phyrfs_message(const char *format, ...)
@@ -67,7 +66,6 @@ void phyrfs_detach(struct phyrfs *fs)
 {
 	int null_fd;
 
-	sd_notify(0, "READY=1");
 	if (fs->ready_fd < 0)
 		return;
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

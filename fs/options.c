@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define AT(member) offsetof(struct phyrfs_options, member)
 
@@ -28,6 +29,9 @@ static const struct option {
 	  "ask for names and attributes each time (default)" },
 	{ NULL, 0, 0, "-o cache=always",
 	  "faster, but the source must only change through the mount" },
+	{ "sandbox=%s", AT(sandbox_name), 0, "-o sandbox=on",
+	  "as root: no system calls but those that are needed (default)" },
+	{ NULL, 0, 0, "-o sandbox=off", "any, as debuggers and sanitizers want it" },
 	{ "require", AT(require), 1, "-o require",
 	  "fail instead of working without passthrough or module" },
 	{ NULL, 0, 0, "-o allow_other",
@@ -110,6 +114,7 @@ static int paths_check(const struct phyrfs_options *opts)
 static int values_check(struct phyrfs_options *opts)
 {
 	const char *cache = opts->cache_name ? opts->cache_name : "never";
+	const char *sandbox = opts->sandbox_name ? opts->sandbox_name : "on";
 
 	if (opts->policy_name && phyr_policy_parse(opts->policy_name, &opts->policy)) {
 		phyrfs_message("policy=%s: expected direct or off", opts->policy_name);
@@ -119,6 +124,12 @@ static int values_check(struct phyrfs_options *opts)
 		phyrfs_message("cache=%s: expected never or always", cache);
 		return -EINVAL;
 	}
+	if (strcmp(sandbox, "on") && strcmp(sandbox, "off")) {
+		phyrfs_message("sandbox=%s: expected on or off", sandbox);
+		return -EINVAL;
+	}
+	/* Without privileges, unmounting takes a program that has them (fusermount3). */
+	opts->sandbox = !strcmp(sandbox, "on") && !geteuid();
 	opts->timeout_s = strcmp(cache, "always") ? CACHE_NEVER_S : CACHE_ALWAYS_S;
 	opts->foreground |= opts->debug | opts->check;
 	opts->require |= opts->check;
@@ -173,4 +184,5 @@ void phyrfs_options_free(struct phyrfs_options *opts)
 	free(opts->mount_arg);
 	free(opts->policy_name);
 	free(opts->cache_name);
+	free(opts->sandbox_name);
 }

@@ -61,10 +61,12 @@ struct phyrfs_options {
 	char *mount_arg;  /* where, in the words of libfuse */
 	char *policy_name;
 	char *cache_name;
+	char *sandbox_name;
 	unsigned int policy;
 	double timeout_s; /* how long the kernel may believe names and attributes */
 	int require;
 	int check;
+	bool sandbox;
 	int foreground;
 	int debug;
 	int show_help;
@@ -243,6 +245,11 @@ void phyrfs_backing_put(struct phyrfs *fs, struct phyrfs_inode *inode);
  * struct phyrfs.
  */
 void *phyrfs_ready_thread(void *arg);
+
+/* ------------------------------------------------------------------- sandbox.c */
+
+/* From here on no thread can do what no operation needs. */
+int phyrfs_sandbox_enter(void);
 
 /* ------------------------------------------- operations: the files they are named after */
 

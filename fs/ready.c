@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 /*
@@ -160,12 +161,30 @@ static int mount_check(struct phyrfs *fs)
 	return err ? err : module_err;
 }
 
+static int ready_finish(struct phyrfs *fs)
+{
+	int err;
+
+	/* The last that needs a socket. Does nothing if nobody waits. */
+	sd_notify(0, "READY=1");
+	if (!fs->opts.sandbox)
+		return 0;
+	err = phyrfs_sandbox_enter();
+	if (err)
+		phyrfs_message("cannot restrict system calls: %s; -o sandbox=off does "
+			       "without",
+			       strerror(-err));
+	return err;
+}
+
 void *phyrfs_ready_thread(void *arg)
 {
 	struct phyrfs *fs = arg;
 	int err;
 
 	err = mount_check(fs);
+	if (!err && !fs->opts.check)
+		err = ready_finish(fs);
 	if (fs->opts.check && !err)
 		phyrfs_message(
 			"data of %s passes through the kernel, and is direct where "

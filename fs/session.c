@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/magic.h>
+#include <sys/mount.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -124,6 +126,21 @@ static int session_loop(struct phyrfs *fs)
 }
 
 /*
+ * What fuse_session_unmount() does, but never by umount(8), which the sandbox does not let
+ * it start. If the kernel has ended the session, the mount is gone, and what is at the
+ * mountpoint now is somebody else's.
+ */
+static void session_unmount(struct phyrfs *fs)
+{
+	struct pollfd session = { .fd = fuse_session_fd(fs->se) };
+
+	if (poll(&session, 1, 0) > 0 && session.revents & POLLERR)
+		return;
+	if (geteuid() || umount2(fs->opts.mountpoint, MNT_DETACH))
+		fuse_session_unmount(fs->se);
+}
+
+/*
  * From mount to unmount. A session that ends before the start is complete may leave
  * the starting thread in a call on a dead mount; then the process just ends, and
  * nothing that the thread may touch is freed.
@@ -140,7 +157,7 @@ static int session_run(struct phyrfs *fs)
 		err = session_loop(fs);
 	else
 		fs->ready_done = true;
-	fuse_session_unmount(fs->se);
+	session_unmount(fs);
 	if (!fs->ready_done)
 		_exit(EXIT_FAILURE);
 	pthread_join(thread, NULL);

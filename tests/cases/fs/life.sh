@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# about: phyrfs starts, says what is wrong, restricts itself, and ends, however it is ended
+# red: leave out umount2 of the sandbox, sd_notify(), or the answer to a bad option
+# iommu: any
+# time: 120
+# fs: any
+set -eu
+export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+
+# refuses TEXT ARG... - phyrfs fails, says TEXT in one line, and mounts nothing
+refuses() {
+	local want=$1 got
+	shift
+
+	! got=$(phyrfs "$@" 2>&1) || fail "phyrfs $*: no failure"
+	[[ $got == *"$want"* && $got != *$'\n'* ]] || fail "phyrfs $*: '$got', wanted '$want'"
+	! mounted || fail "phyrfs $*: has mounted"
+}
+
+mounted() {
+	grep -q " $at fuse" /proc/mounts # mountpoint(1) does not see one without daemon
+}
+
+# gone - within 10 s there is neither mount nor daemon
+gone() {
+	for _ in {1..100}; do
+		mounted || [ -e "/proc/$pid/exe" ] || return 0
+		sleep 0.1
+	done
+	fail "still there: $1"
+}
+
+start() {
+	phyrfs "$T_DIR" "$at" "$@" 2>/dev/null
+	pid=$(pgrep -nx phyrfs)
+	[ "$(cat "$at/f")" = data ] || fail "not mounted"
+}
+
+finish() {
+	cd /
+	umount -l "$at" 2>/dev/null || true
+}
+
+at=$PWD/at
+mkdir "$at"
+echo data >"$T_DIR/f"
+trap finish EXIT
+
+refuses 'expected SOURCE and MOUNTPOINT' "$T_DIR"
+refuses "unexpected 'x'" "$T_DIR" "$at" x
+refuses 'No such file' "$T_DIR/none" "$at"
+refuses 'Not a directory' "$T_DIR" "$T_DIR/f"
+refuses 'policy=x: expected direct or off' "$T_DIR" "$at" -o policy=x
+refuses 'cache=x: expected never or always' "$T_DIR" "$at" -o cache=x
+refuses 'sandbox=x: expected on or off' "$T_DIR" "$at" -o sandbox=x
+refuses 'expected --check SOURCE' --check "$T_DIR" "$at"
+[ "$(phyrfs --help | grep -c -- -o)" -gt 8 ] || fail 'no options in --help'
+
+# fstab; mount.fuse3 has a PATH of its own, so this is the form that names the program
+echo "$(command -v phyrfs)#$T_DIR $at fuse rw,noatime 0 0" >fstab
+mount -a -T "$PWD/fstab" 2>/dev/null
+pid=$(pgrep -nx phyrfs)
+[ "$(cat "$at/f")" = data ] || fail 'mount -a'
+grep -q " $at fuse.phyrfs .*noatime" /proc/mounts || fail "$(grep "$at" /proc/mounts)"
+umount "$at"
+gone umount
+
+# The daemon can do little, and still end by itself.
+start
+grep -q '^Seccomp:	2' "/proc/$pid/status" || fail 'no system calls are refused'
+for task in "/proc/$pid/task"/*/status; do
+	caps=0x$(sed -n 's/^CapEff:	//p' "$task")
+	# CAP_SYS_MODULE, CAP_SYS_RAWIO, CAP_NET_ADMIN, CAP_SYS_RESOURCE
+	[ $((caps & (1 << 16 | 1 << 17 | 1 << 12 | 1 << 24))) = 0 ] || fail "capabilities $caps"
+done
+kill -TERM "$pid"
+gone SIGTERM
+
+start -o sandbox=off
+grep -q '^Seccomp:	0' "/proc/$pid/status" || fail 'sandbox=off'
+# Killed, with a file open and a call under way: an error, and no hang.
+exec 3<"$at/f"
+(cd "$at" && exec timeout 60 sh -c 'while cat f; do :; done' >/dev/null 2>&1) &
+kill -KILL "$pid"
+wait $! || [ $? != 124 ] || fail 'a call hangs'
+! ls "$at" 2>err || fail 'a mount without daemon'
+grep -q 'not connected' err || fail "$(cat err)"
+exec 3<&-
+umount "$at"
+start
+umount "$at"
+gone umount
+
+# Read only, and the words for systemd
+cat >notify.py <<-'END'
+	import os, socket, subprocess, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind("notify")
+	s.settimeout(60)
+	env = dict(os.environ, NOTIFY_SOCKET=os.path.abspath("notify"))
+	daemon = subprocess.Popen(["phyrfs", "-f", "-o", "ro"] + sys.argv[1:], env=env,
+	                          stderr=subprocess.DEVNULL)
+	assert s.recv(100) == b"READY=1"
+	try:
+	    open(sys.argv[2] + "/f", "w")
+	except OSError as e:
+	    assert e.strerror == "Read-only file system", e
+	daemon.terminate()
+	assert daemon.wait(60) == 0
+END
+python3 notify.py "$T_DIR" "$at" || fail 'ro, READY=1'
+! mounted || fail 'SIGTERM left the mount'
+
+# More open files than the daemon may have: an error, and then it goes on.
+sh -c "ulimit -n 64; exec phyrfs '$T_DIR' '$at'" 2>/dev/null
+pid=$(pgrep -nx phyrfs)
+python3 - "$at/f" <<-'END'
+	import errno, sys
+	files = []
+	try:
+	    while len(files) < 100:
+	        files.append(open(sys.argv[1]))
+	    sys.exit("no error")
+	except OSError as e:
+	    assert e.errno in (errno.EMFILE, errno.ENFILE), e
+	assert files[-1].read() == "data\n"
+END
+[ "$(cat "$at/f")" = data ] || fail 'no files any more'
+umount "$at"
