@@ -8,7 +8,7 @@
 # results to a file; the command line that repeats a case is printed with each failure.
 
 cmd_test() {
-	local units='' kernels=(6.12 latest) iommus=(off on) kernel iommu
+	local units='' kernels=(6.12 latest host) iommus=(off on) kernel iommu
 
 	[ "$OPT_KERNEL" = all ] || kernels=("$OPT_KERNEL")
 	[ "$OPT_IOMMU" = all ] || iommus=("$OPT_IOMMU")
@@ -23,6 +23,10 @@ cmd_test() {
 	if [ ${#test_cases[@]} -gt 0 ]; then
 		build_user || test_result FAIL build/user 0 "does not build"
 		for kernel in "${kernels[@]}"; do
+			if [ "$kernel" = host ]; then
+				test_plan_host
+				continue
+			fi
 			[ "$kernel" != debug ] || debug_make
 			if ! build_modules "$kernel"; then
 				test_result FAIL "build/modules-$kernel" 0 "does not build"
@@ -99,6 +103,16 @@ test_plan() {
 	[ ${#ext4[@]} = 0 ] || test_boots=("$kernel $iommu shared ${ext4[*]} ${xfs[*]}" "${test_boots[@]}")
 }
 
+test_plan_host() {
+	local name items=()
+
+	for name in "${test_cases[@]}"; do
+		[ "$(test_header "$name" host)" = yes ] || continue
+		items+=("ext4:$name" "xfs:$name")
+	done
+	[ ${#items[@]} = 0 ] || test_boots+=("host - native ${items[*]}")
+}
+
 # test_result ok|FAIL|skip NAME SECONDS [REASON]
 test_result() {
 	printf '%s %s\n' "$1" "$2" >>"$test_dir/results"
@@ -161,6 +175,10 @@ test_boot() {
 	local kernel=$1 iommu=$2 kind=$3 icount='' status before
 	shift 3
 
+	if [ "$kind" = native ]; then
+		native_boot "$@"
+		return
+	fi
 	[ "$kind" != icount ] || icount=yes
 	test_left=("$@") test_again=
 	while [ ${#test_left[@]} -gt 0 ]; do

@@ -3,6 +3,7 @@
 # about: phyrfs knows more files than it may have open, and each is still the right one
 # red: in fd.c, return true before handles are compared (phyrfs_fd_merge), or close the fd of a file without a name
 # iommu: any
+# host: yes
 # time: 120
 # fs: any
 set -eu

@@ -3,6 +3,7 @@
 # about: phyrfs starts, says what is wrong, restricts itself, and ends, however it is ended
 # red: leave out umount2 of the sandbox, sd_notify(), or the answer to a bad option
 # iommu: any
+# host: yes
 # time: 120
 # fs: any
 set -eu
@@ -86,7 +87,7 @@ start -o sandbox=off
 grep -q '^Seccomp:	0' "/proc/$pid/status" || fail 'sandbox=off'
 # Killed, with a file open and a call under way: an error, and no hang.
 exec 3<"$at/f"
-(cd "$at" && exec timeout 60 sh -c 'while cat f; do :; done' >/dev/null 2>&1) &
+(cd "$at" && exec timeout 60 sh -c 'while cat f; do :; done') >/dev/null 2>&1 &
 kill -KILL "$pid"
 wait $! || [ $? != 124 ] || fail 'a call hangs'
 ! ls "$at" 2>err || fail 'a mount without daemon'
