@@ -24,6 +24,11 @@ static struct dir_handle *dir_of(const struct fuse_file_info *fi)
 	return (struct dir_handle *)(uintptr_t)fi->fh;
 }
 
+int phyrfs_dir_fd(const struct fuse_file_info *fi)
+{
+	return dirfd(dir_of(fi)->stream);
+}
+
 static void dir_close(struct dir_handle *dir)
 {
 	pthread_mutex_destroy(&dir->lock);
@@ -216,7 +221,7 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 			struct fuse_file_info *fi)
 {
-	int fd = dirfd(dir_of(fi)->stream);
+	int fd = phyrfs_dir_fd(fi);
 
 	phyrfs_reply_err(req, (datasync ? fdatasync(fd) : fsync(fd)) ? -errno : 0);
 }

@@ -251,12 +251,18 @@ void *phyrfs_ready_thread(void *arg);
 /* From here on no thread can do what no operation needs. */
 int phyrfs_sandbox_enter(void);
 
+/* ----------------------------------------------------------------------- dir.c */
+
+/* The fd of an open directory. */
+int phyrfs_dir_fd(const struct fuse_file_info *fi);
+
 /* ------------------------------------------- operations: the files they are named after */
 
 void phyrfs_meta_ops(struct fuse_lowlevel_ops *ops);
 void phyrfs_xattr_ops(struct fuse_lowlevel_ops *ops);
 void phyrfs_name_ops(struct fuse_lowlevel_ops *ops);
 void phyrfs_dir_ops(struct fuse_lowlevel_ops *ops);
+void phyrfs_ioctl_ops(struct fuse_lowlevel_ops *ops);
 void phyrfs_file_ops(struct fuse_lowlevel_ops *ops);
 
 #endif /* PHYRFS_H */

@@ -34,8 +34,12 @@ static const char *const calls[] = {
 	"restart_syscall", "tgkill", "sigaltstack", "umount2"
 };
 
-static const unsigned int ioctls[] = { FUSE_DEV_IOC_BACKING_OPEN,
-				       FUSE_DEV_IOC_BACKING_CLOSE, FUSE_DEV_IOC_CLONE };
+static const unsigned int ioctls[] = {
+	FUSE_DEV_IOC_BACKING_OPEN, FUSE_DEV_IOC_BACKING_CLOSE,
+	FUSE_DEV_IOC_CLONE,	   FS_IOC_GETFLAGS,
+	FS_IOC_SETFLAGS,	   FS_IOC_FSGETXATTR,
+	FS_IOC_FSSETXATTR,	   FS_IOC_GETVERSION
+};
 
 static int filter_fill(scmp_filter_ctx filter)
 {

@@ -58,6 +58,7 @@ void phyrfs_ops(struct fuse_lowlevel_ops *ops)
 	phyrfs_name_ops(ops);
 	phyrfs_dir_ops(ops);
 	phyrfs_file_ops(ops);
+	phyrfs_ioctl_ops(ops);
 }
 
 int phyrfs_source_open(struct phyrfs *fs)
@@ -126,9 +127,9 @@ static int session_loop(struct phyrfs *fs)
 }
 
 /*
- * What fuse_session_unmount() does, but never by umount(8), which the sandbox does not let
- * it start. If the kernel has ended the session, the mount is gone, and what is at the
- * mountpoint now is somebody else's.
+ * What fuse_session_unmount() does, but never by umount(8), which the sandbox does not
+ * let it start. If the kernel has ended the session, the mount is gone, and what is at
+ * the mountpoint now is somebody else's.
  */
 static void session_unmount(struct phyrfs *fs)
 {

@@ -113,6 +113,9 @@ attributes() {
 	is 750 stat -c %a "$dir/m"
 	is 640 stat -c %a "$dir/m/n"
 	same
+	chattr +A "$mnt/a" "$mnt/m"
+	is "$(cd "$dir" && lsattr -d a m)" env --chdir="$mnt" lsattr -d a m
+	[[ $(lsattr -d "$dir/a") == *A*\ * && $(lsattr -d "$dir/m") == *A*\ * ]] || fail 'chattr +A'
 	is "$(stat -f -c '%b %S %c %l' "$dir")" stat -f -c '%b %S %c %l' "$mnt"
 }
 
