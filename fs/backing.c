@@ -43,6 +43,7 @@ int phyrfs_backing_get(struct phyrfs *fs, struct phyrfs_inode *inode)
 		phyrfs_backing_open(fs, fd, &inode->backing_id);
 	id = inode->backing_id;
 	pthread_mutex_unlock(&inode->lock);
+	atomic_fetch_add(id ? &fs->nr_opens_passed : &fs->nr_opens_daemon, 1);
 	if (fd >= 0)
 		phyrfs_fd_put(inode);
 	return id;

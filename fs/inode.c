@@ -9,6 +9,8 @@
  */
 #include "phyrfs.h"
 
+#include <phyrfs_abi.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -113,6 +115,18 @@ void phyrfs_table_free(struct phyrfs *fs)
 	fs->nr_buckets = 0;
 }
 
+void phyrfs_table_count(struct phyrfs *fs, struct phyrfs_stats *stats)
+{
+	pthread_mutex_lock(&fs->table_lock);
+	stats->nr_inodes = fs->nr_inodes;
+	stats->nr_fds = fs->nr_fds;
+	stats->found = fs->nr_found;
+	stats->made = fs->last_generation;
+	pthread_mutex_unlock(&fs->table_lock);
+	stats->opens_passed = fs->nr_opens_passed;
+	stats->opens_daemon = fs->nr_opens_daemon;
+}
+
 int phyrfs_name_check(const char *name)
 {
 	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
@@ -139,6 +153,7 @@ static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *ne
 	}
 	if (inode) {
 		inode->nr_lookups++;
+		fs->nr_found++;
 	} else {
 		inode = new;
 		inode->generation = ++fs->last_generation;

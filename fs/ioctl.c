@@ -6,6 +6,8 @@
  */
 #include "phyrfs.h"
 
+#include <phyrfs_abi.h>
+
 #include <errno.h>
 #include <linux/fs.h>
 #include <string.h>
@@ -24,6 +26,18 @@ static const struct {
 	{ FS_IOC_GETVERSION, sizeof(int), false },
 };
 
+static void reply_stats(fuse_req_t req, size_t out_bytes)
+{
+	struct phyrfs_stats stats;
+
+	if (out_bytes < sizeof(stats)) {
+		phyrfs_reply_err(req, -EINVAL);
+		return;
+	}
+	phyrfs_count_get(phyrfs_of(req), &stats);
+	fuse_reply_ioctl(req, 0, &stats, sizeof(stats));
+}
+
 static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		     struct fuse_file_info *fi, unsigned int flags, const void *in_buf,
 		     size_t in_bytes, size_t out_bytes)
@@ -35,6 +49,10 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg
 	} value = { 0 };
 	size_t i = 0;
 
+	if (cmd == PHYRFS_IOC_STATS && flags & FUSE_IOCTL_DIR) {
+		reply_stats(req, out_bytes);
+		return;
+	}
 	while (i < sizeof(known) / sizeof(known[0]) && known[i].cmd != cmd)
 		i++;
 	if (i == sizeof(known) / sizeof(known[0])) {

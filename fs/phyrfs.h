@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 struct phyr_dev;
+struct phyrfs_stats;
 
 struct file_handle;
 
@@ -84,6 +85,7 @@ struct phyrfs {
 	size_t nr_buckets;	       /* table_lock; a power of two */
 	size_t nr_inodes;	       /* table_lock */
 	uint64_t last_generation;      /* table_lock */
+	uint64_t nr_found;	       /* lookups of known inodes; table_lock */
 
 	/* fd.c */
 	bool handles; /* fds of inodes may be closed */
@@ -94,6 +96,8 @@ struct phyrfs {
 	unsigned int nr_mounts;			       /* table_lock */
 
 	atomic_bool passthrough; /* data may bypass the daemon */
+	atomic_ulong nr_opens_passed;
+	atomic_ulong nr_opens_daemon;
 	struct phyr_dev *dev;	 /* open as long as the mount is in phyr's scope */
 
 	/* Start: main.c and ready.c. */
@@ -180,6 +184,9 @@ void phyrfs_fd_free(struct phyrfs *fs, struct phyrfs_inode *inode);
 int phyrfs_table_init(struct phyrfs *fs, int root_fd);
 void phyrfs_table_free(struct phyrfs *fs);
 
+/* What the table counts, into @stats. */
+void phyrfs_table_count(struct phyrfs *fs, struct phyrfs_stats *stats);
+
 /*
  * May @name be resolved below a directory? -EINVAL for anything but a single name, so
  * that no request leads out of the source tree.
@@ -255,6 +262,12 @@ int phyrfs_sandbox_enter(void);
 
 /* The fd of an open directory. */
 int phyrfs_dir_fd(const struct fuse_file_info *fi);
+
+/* --------------------------------------------------------------------- count.c */
+
+/* Let each operation be counted. */
+void phyrfs_count_ops(struct fuse_lowlevel_ops *ops);
+void phyrfs_count_get(struct phyrfs *fs, struct phyrfs_stats *ret_stats);
 
 /* ------------------------------------------- operations: the files they are named after */
 

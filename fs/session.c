@@ -59,6 +59,7 @@ void phyrfs_ops(struct fuse_lowlevel_ops *ops)
 	phyrfs_dir_ops(ops);
 	phyrfs_file_ops(ops);
 	phyrfs_ioctl_ops(ops);
+	phyrfs_count_ops(ops);
 }
 
 int phyrfs_source_open(struct phyrfs *fs)

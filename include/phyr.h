@@ -155,6 +155,38 @@ struct phyr_counters {
 int phyr_stats(struct phyr_dev *dev, unsigned int index,
 	       struct phyr_counters *ret_counters);
 
+/* --------------------------------------------------------------------- requests */
+
+/* What the daemon of a phyrfs mount was asked for since it was mounted. */
+#define PHYR_REQUESTS_MAX 40
+#define PHYR_LATENCIES	  24
+struct phyr_request {
+	char name[16]; /* of the FUSE operation: "lookup" */
+	uint64_t calls;
+	uint64_t ns;			  /* that the daemon took for all of them */
+	uint64_t latency[PHYR_LATENCIES]; /* calls below 1024 ns << index; last: others */
+};
+
+struct phyr_requests {
+	uint64_t nr_inodes;    /* that the kernel knows now */
+	uint64_t nr_fds;       /* of them, have an fd now */
+	uint64_t found;	       /* lookups of inodes that were known */
+	uint64_t made;	       /* and of others */
+	uint64_t opens_passed; /* of files whose data the kernel reads and writes */
+	uint64_t opens_daemon; /* of files whose data goes through the daemon */
+	unsigned int nr;       /* of operations */
+	struct phyr_request request[PHYR_REQUESTS_MAX];
+};
+
+/*
+ * phyr_requests() - ask the daemon of a mount. @fd is any directory of it that the caller
+ * has open. Needs no module.
+ *
+ * -ENOTTY  @fd is not on a phyrfs mount
+ * -EPROTO  the daemon is of another version
+ */
+int phyr_requests(int fd, struct phyr_requests *ret_requests);
+
 /* ----------------------------------------------------------------------- routes */
 
 /* A PCI address as lspci -D prints it: 0000:01:02.3. */
@@ -232,7 +264,7 @@ struct phyr_bar {
 	uint16_t device_id;
 	uint32_t class_code; /* 24 bits: base class, subclass, interface */
 	char driver[64];     /* "" without a driver */
-	char path[80];	     /* what to mmap: .../resource2_wc or resource2; "" if neither */
+	char path[80]; /* what to mmap: .../resource2_wc or resource2; "" if neither */
 };
 
 /*

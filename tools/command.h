@@ -31,6 +31,10 @@ extern const struct command list_command;
 extern const struct command stat_command;
 extern const struct command verify_command;
 
+/* requests.c */
+void requests_print(const struct phyr_requests *requests);
+struct json_object *requests_json(const struct phyr_requests *requests);
+
 /* say.c: messages for people, JSON for programs. */
 
 /* Writes "phyr NAME: message" to stderr, and returns EXIT_ERROR. */

@@ -5,10 +5,12 @@
 #include "command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A module that is newer than libphyr may count reasons that have no name here. */
 static const char *reason_key(unsigned int reason, char *buf, size_t size)
@@ -176,8 +178,21 @@ static int for_each_counters(struct phyr_dev *dev,
 	}
 }
 
+static int requests_get(const char *path, struct phyr_requests *ret_requests)
+{
+	int err, fd;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = phyr_requests(fd, ret_requests);
+	close(fd);
+	return err;
+}
+
 static void each_text(void *ctx, unsigned int index, const struct phyr_counters *counters)
 {
+	struct phyr_requests requests;
 	char *path = NULL;
 
 	if (index) {
@@ -189,6 +204,8 @@ static void each_text(void *ctx, unsigned int index, const struct phyr_counters 
 		puts("\nAll I/O since the module was loaded");
 	}
 	print_counters(counters);
+	if (path && !requests_get(path, &requests))
+		requests_print(&requests);
 	free(path);
 }
 
@@ -200,6 +217,7 @@ struct json_ctx {
 static void each_json(void *ctx, unsigned int index, const struct phyr_counters *counters)
 {
 	struct json_object *object = json_object_new_object();
+	struct phyr_requests requests;
 	struct json_ctx *json = ctx;
 	char *path;
 
@@ -208,6 +226,9 @@ static void each_json(void *ctx, unsigned int index, const struct phyr_counters 
 		json_add_text(object, "path", path);
 		json_add_text(object, "policy", phyr_policy_name(counters->policy));
 		json_object_array_add(json->mounts, object);
+		if (path && !requests_get(path, &requests))
+			json_object_object_add(object, "daemon",
+					       requests_json(&requests));
 		free(path);
 	} else {
 		json_object_object_add(json->object, "total", object);
@@ -275,6 +296,24 @@ static int stat_print(bool json)
 	return EXIT_DONE;
 }
 
+/* One mount: what its daemon says, which needs no module. */
+static int mount_print(const char *path, bool json)
+{
+	struct phyr_requests requests;
+	int err;
+
+	err = requests_get(path, &requests);
+	if (err == -ENOTTY)
+		return fail("%s is not a phyrfs mount", path);
+	if (err)
+		return fail("%s: %s", path, strerror(-err));
+	if (json)
+		json_print(requests_json(&requests));
+	else
+		requests_print(&requests);
+	return EXIT_DONE;
+}
+
 static int stat_run(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -296,20 +335,22 @@ static int stat_run(int argc, char **argv)
 			return fail_usage();
 		}
 	}
-	if (optind < argc) {
-		fail("takes no argument, but got '%s'", argv[optind]);
+	if (optind + 1 < argc) {
+		fail("takes one mount, but got '%s', too", argv[optind + 1]);
 		return fail_usage();
 	}
-	return stat_print(json);
+	return optind < argc ? mount_print(argv[optind], json) : stat_print(json);
 }
 
 const struct command stat_command = {
 	.name = "stat",
 	.summary = "how many bytes went direct, and why others did not",
 	.usage =
-		"Usage: phyr stat [--json]\n\n"
+		"Usage: phyr stat [--json] [MOUNT]\n\n"
 		"  -j, --json  one JSON object, with all reasons\n\n"
 		"Counts from the loading of the module: of all I/O in scope, and of each\n"
-		"phyrfs mount that is there now.\n",
+		"phyrfs mount that is there now, with the requests to its daemon and how\n"
+		"long they took it. With MOUNT, only what its daemon counts; that needs\n"
+		"no module.\n",
 	.run = stat_run,
 };

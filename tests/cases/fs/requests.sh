@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# about: data takes no request to the daemon, and phyr stat tells what did
+# red: reply without a backing id (file_set_backing), or count an operation as another one (count.c)
+# iommu: any
+# host: yes
+# fs: any
+set -eu
+export PATH=$PATH:/usr/bin
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+
+# calls NAME - requests of that kind so far
+calls() {
+	phyr stat --json "$T_MNT" | jq ".requests.$1.calls"
+}
+
+dd if=/dev/zero of="$T_MNT/f" bs=1M count=4 status=none
+
+python3 - "$T_MNT" <<-'END'
+	import json, mmap, os, subprocess, sys
+	def calls():
+	    out = subprocess.check_output(["phyr", "stat", "--json", sys.argv[1]])
+	    return {k: v["calls"] for k, v in json.loads(out)["requests"].items()}
+	fd = os.open(sys.argv[1] + "/f", os.O_RDWR | os.O_DIRECT)
+	plain = os.open(sys.argv[1] + "/f", os.O_RDWR)
+	buf = mmap.mmap(-1, 4096)
+	def data(i):
+	    os.preadv(fd, [buf], i * 4096)
+	    os.pwritev(fd, [buf], i * 4096)
+	    os.pread(plain, 100, i * 5000)
+	    os.pwrite(plain, b"x", i * 5000)
+	data(0) # the first write looks for file capabilities
+	before, none = calls(), calls()
+	for i in range(500):
+	    data(i)
+	after = calls()
+	# asking costs requests, too: as many as between the first two times
+	for name in after:
+	    extra = after[name] - none[name] - (none[name] - before[name])
+	    assert extra == 0, f"{extra} {name} for 2000 reads and writes"
+END
+
+before=$(calls mkdir)
+mkdir "$T_MNT"/{a,b,c}
+[ $(($(calls mkdir) - before)) = 3 ] || fail 'mkdir is not counted'
+before=$(calls lookup)
+stat "$T_MNT/none" 2>/dev/null || true
+[ "$(calls lookup)" -gt "$before" ] || fail 'lookup is not counted'
+[ "$(phyr stat --json "$T_MNT" | jq '[.requests[] | .calls == ([.latency[]] | add)] | all')" = true ] ||
+	fail 'the latencies are not those of all calls'
+[ "$(phyr stat --json "$T_MNT" | jq .opens_daemon)" = 0 ] || fail 'opens without passthrough'
+phyr stat "$T_MNT" | grep -q '^    mkdir  *3 calls' || fail "$(phyr stat "$T_MNT")"
+! phyr stat / 2>err || fail '/ is no phyrfs mount'
+grep -q 'not a phyrfs mount' err || fail "$(cat err)"
