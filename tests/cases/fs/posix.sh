@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# about: thousands of calls give the same on a directory and on phyrfs over it
+# red: return success from an operation of fs/ without its system call, e.g. fallocate
+# iommu: any
+# time: 300
+#
+# Needs only T_DIR, so it runs on any machine with FUSE, too.
+set -eu
+# the machine's own tools, even where there are simpler ones that start faster
+export LC_ALL=C PATH=/usr/bin:$PATH
+
+# Lines that may differ, by how they begin.
+known=(
+	# FUSE passes on no other modes of fallocate(2) than these.
+	'space fallocate: (collapse|insert|unshare)'
+
+	# The kernel opens the source file with the flags of open(2). It does not follow
+	# when O_APPEND is taken off, by F_SETFL or for one write.
+	'data append off: '
+	'data v2: append, NOAPPEND: '
+
+	# Through the mount it is the daemon who writes, and he is in no group. So the
+	# set-group-ID bit of a file that its group may not execute goes also when a
+	# member of the group writes.
+	'killpriv bits: [^:]*, 2767, member: '
+)
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+
+finish() {
+	! mountpoint -q m || umount -l m
+}
+
+# run DIR - what t_posix prints of a new directory below DIR
+run() {
+	mkdir "$1/x"
+	t_posix "$1/x" || fail "t_posix $1/x: exit status $?"
+	rmdir "$1/x"
+}
+
+# judged FILE - the lines of FILE that may not differ
+judged() {
+	local IFS='|'
+
+	grep -aEv "^(${known[*]})" "$1"
+}
+
+trap finish EXIT
+chmod 755 .
+mkdir m
+phyrfs "$T_DIR" m -o allow_other,dev,suid 2>message || fail "$(cat message)"
+run "$T_DIR" >all.want
+run m >all.got
+judged all.want >want
+judged all.got >got
+nr=$(wc -l <want)
+[ "$nr" -ge 1500 ] || fail "only $nr lines"
+diff -a want got >differs || {
+	cat differs
+	fail "$(grep -ac '^<' differs) of $nr lines differ"
+}
+echo "$nr lines"
