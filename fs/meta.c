@@ -71,14 +71,23 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	phyrfs_fd_put(inode);
 }
 
-static int attr_set_owner(int fd, const struct stat *attr, int to_set)
+/*
+ * Clears set-id bits as chown(2) does, so also when nothing is to be set. Which ones
+ * depends on the caller's CAP_FSETID, of which only root's is known here.
+ */
+static int attr_set_owner(int fd, const struct stat *attr, int to_set, bool fsetid)
 {
 	uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
 	gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
+	int err;
 
-	if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -errno;
-	return 0;
+	if (fsetid)
+		phyrfs_fsetid_raise();
+	err = fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -errno
+									      : 0;
+	if (fsetid)
+		phyrfs_fsetid_drop();
+	return err;
 }
 
 /* The kernel has already taken out what the caller may not set. */
@@ -94,19 +103,18 @@ static int attr_set_mode(int fd, mode_t mode)
 	return err;
 }
 
-static int attr_set_size(struct phyrfs *fs, struct phyrfs_inode *inode, off_t size,
+/* Not by open(2) and ftruncate(2): filesystems may treat the two differently. */
+static int attr_set_size(const struct phyrfs_inode *inode, int fd, off_t size,
 			 struct fuse_file_info *fi)
 {
-	int err, fd;
+	char path[PHYRFS_PROC_LEN];
 
 	if (fi)
 		return ftruncate(fi->fh, size) ? -errno : 0;
-	err = phyrfs_inode_open(fs, inode, O_WRONLY, &fd);
-	if (err)
-		return err;
-	err = ftruncate(fd, size) ? -errno : 0;
-	close(fd);
-	return err;
+	if (inode->type != S_IFREG)
+		return -EINVAL;
+	phyrfs_fd_proc(fd, path);
+	return truncate(path, size) ? -errno : 0;
 }
 
 static int attr_set_times(int fd, const struct stat *attr, int to_set)
@@ -142,12 +150,12 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 		return;
 	}
 	/* Owner before mode: a change of owner clears set-id bits. */
-	if (to_set & SET_OWNER)
-		err = attr_set_owner(path_fd, attr, to_set);
+	if (to_set & SET_OWNER || !to_set)
+		err = attr_set_owner(path_fd, attr, to_set, !fuse_req_ctx(req)->uid);
 	if (!err && to_set & FUSE_SET_ATTR_MODE)
 		err = attr_set_mode(path_fd, attr->st_mode);
 	if (!err && to_set & FUSE_SET_ATTR_SIZE)
-		err = attr_set_size(phyrfs_of(req), inode, attr->st_size, fi);
+		err = attr_set_size(inode, path_fd, attr->st_size, fi);
 	if (!err && to_set & SET_TIMES)
 		err = attr_set_times(path_fd, attr, to_set);
 	if (err)

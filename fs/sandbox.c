@@ -18,11 +18,11 @@ static const char *const calls[] = {
 	"openat", "open_by_handle_at", "name_to_handle_at", "close", "dup", "dup2",
 	"dup3", "fcntl", "read", "readv", "pread64", "preadv", "write", "writev",
 	"pwrite64", "pwritev", "pwritev2", "lseek", "splice", "pipe2", "copy_file_range",
-	"ftruncate", "fallocate", "fsync", "fdatasync", "flock", "getdents64", "fstat",
-	"newfstatat", "statx", "statfs", "fstatfs", "readlinkat", "mkdirat", "mknodat",
-	"symlinkat", "linkat", "unlinkat", "renameat", "renameat2", "chmod", "fchmod",
-	"fchmodat", "fchownat", "utimensat", "getxattr", "listxattr", "setxattr",
-	"removexattr",
+	"truncate", "ftruncate", "fallocate", "fsync", "fdatasync", "flock", "getdents64",
+	"fstat", "newfstatat", "statx", "statfs", "fstatfs", "readlinkat", "mkdirat",
+	"mknodat", "symlinkat", "linkat", "unlinkat", "renameat", "renameat2", "chmod",
+	"fchmod", "fchmodat", "fchownat", "utimensat", "getxattr", "listxattr",
+	"setxattr", "removexattr",
 	/* as whom */
 	"setfsuid", "setfsgid", "capset", "umask",
 	/* libfuse and the C library: threads, memory, time, the end */

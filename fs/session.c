@@ -38,6 +38,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	fs->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
 	conn->max_backing_stack_depth = backing_depth(fs);
 
+	/* The kernel refuses to truncate a running program, if it may look first. */
+	fuse_unset_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
+
 	/*
 	 * Set-id bits are cleared by the source filesystem (cred.c). Version 2 also
 	 * spares a GETXATTR before each write.

@@ -6,7 +6,9 @@
 #include "phyrfs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/xattr.h>
 
 /* The path of @ino for a system call, or an error, which was replied. */
@@ -33,6 +35,45 @@ static void reply_value(fuse_req_t req, ssize_t len, const char *value, size_t s
 		fuse_reply_buf(req, value, len);
 }
 
+#define TRUSTED "trusted."
+
+/* Take out of a list of names what only the mighty see; returns the new length. */
+static ssize_t list_filter(char *list, ssize_t len)
+{
+	ssize_t to = 0;
+
+	for (ssize_t from = 0; from < len;) {
+		size_t bytes = strlen(list + from) + 1;
+
+		if (strncmp(list + from, TRUSTED, strlen(TRUSTED))) {
+			memmove(list + to, list + from, bytes);
+			to += bytes;
+		}
+		from += bytes;
+	}
+	return to;
+}
+
+/* For a caller who is not root. */
+static ssize_t list_get(const char *path, char *buf, size_t size)
+{
+	char list[XATTR_LIST_MAX];
+	ssize_t len;
+
+	len = listxattr(path, list, sizeof(list));
+	if (len < 0)
+		return len;
+	len = list_filter(list, len);
+	if (!size)
+		return len;
+	if ((size_t)len > size) {
+		errno = ERANGE;
+		return -1;
+	}
+	memcpy(buf, list, len);
+	return len;
+}
+
 /* The attribute @name, or with NULL the list of names. */
 static void value_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
@@ -46,8 +87,12 @@ static void value_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t s
 		return;
 	}
 	if (!path_get(req, inode, path)) {
-		len = name ? getxattr(path, name, value, size)
-			   : listxattr(path, value, size);
+		if (name)
+			len = getxattr(path, name, value, size);
+		else if (fuse_req_ctx(req)->uid)
+			len = list_get(path, value, size);
+		else
+			len = listxattr(path, value, size);
 		reply_value(req, len, value, size);
 		phyrfs_fd_put(inode);
 	}

@@ -3,6 +3,7 @@
 # about: thousands of calls give the same on a directory and on phyrfs over it
 # red: return success from an operation of fs/ without its system call, e.g. fallocate
 # iommu: any
+# host: yes
 # time: 300
 #
 # Needs only T_DIR, so it runs on any machine with FUSE, too.
