@@ -39,7 +39,7 @@ static int node_make(int dir_fd, const char *name, const struct new_node *node)
 
 	if (S_ISDIR(node->mode))
 		ret = mkdirat(dir_fd, name, node->mode & ALLPERMS);
-	else if (S_ISLNK(node->mode))
+	else if (node->target)
 		ret = symlinkat(node->target, dir_fd, name);
 	else
 		ret = mknodat(dir_fd, name, node->mode, node->rdev);
