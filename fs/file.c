@@ -28,18 +28,19 @@ static void file_set_backing(fuse_req_t req, struct phyrfs_inode *inode,
 		fcntl(fi->fh, F_SETFL, fi->flags & ~(O_DIRECT | O_APPEND));
 }
 
-static void file_release(fuse_req_t req, struct phyrfs_inode *inode, int fd)
+static void file_release(struct phyrfs *fs, struct phyrfs_inode *inode, int fd)
 {
-	phyrfs_backing_put(phyrfs_of(req), inode);
+	phyrfs_backing_put(fs, inode);
 	close(fd);
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
+	struct phyrfs *fs = phyrfs_of(req); /* a reply frees the request */
 	int err, fd;
 
-	err = phyrfs_inode_open(phyrfs_of(req), inode, fi->flags, &fd);
+	err = phyrfs_inode_open(fs, inode, fi->flags, &fd);
 	if (err) {
 		phyrfs_reply_err(req, err);
 		return;
@@ -47,7 +48,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->fh = fd;
 	file_set_backing(req, inode, fi);
 	if (fuse_reply_open(req, fi) == -ENOENT)
-		file_release(req, inode, fd);
+		file_release(fs, inode, fd);
 }
 
 static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
@@ -88,11 +89,12 @@ static int file_adopt(struct phyrfs *fs, int fd, struct fuse_entry_param *ret_en
 /* Reply with the new file @fd, which it owns from here on. */
 static void reply_create(fuse_req_t req, int fd, struct fuse_file_info *fi)
 {
+	struct phyrfs *fs = phyrfs_of(req); /* a reply frees the request */
 	struct fuse_entry_param entry;
 	struct phyrfs_inode *inode;
 	int err;
 
-	err = file_adopt(phyrfs_of(req), fd, &entry);
+	err = file_adopt(fs, fd, &entry);
 	if (err) {
 		close(fd);
 		phyrfs_reply_err(req, err);
@@ -102,8 +104,8 @@ static void reply_create(fuse_req_t req, int fd, struct fuse_file_info *fi)
 	fi->fh = fd;
 	file_set_backing(req, inode, fi);
 	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
-		file_release(req, inode, fd);
-		phyrfs_inode_forget(phyrfs_of(req), inode, 1);
+		file_release(fs, inode, fd);
+		phyrfs_inode_forget(fs, inode, 1);
 	}
 }
 
@@ -144,7 +146,7 @@ static void op_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	file_release(req, phyrfs_inode_of(req, ino), fi->fh);
+	file_release(phyrfs_of(req), phyrfs_inode_of(req, ino), fi->fh);
 	fuse_reply_err(req, 0);
 }
 
