@@ -47,12 +47,19 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-static void reply_attr(fuse_req_t req, int fd)
+/*
+ * The kernel may forget an inode once it has the reply. So whoever uses it puts its fd
+ * before.
+ */
+static void reply_attr(fuse_req_t req, struct phyrfs_inode *inode, int fd)
 {
 	struct stat st;
+	int err;
 
-	if (fstat(fd, &st))
-		phyrfs_reply_err(req, -errno);
+	err = fstat(fd, &st) ? -errno : 0;
+	phyrfs_fd_put(inode);
+	if (err)
+		phyrfs_reply_err(req, err);
 	else
 		fuse_reply_attr(req, &st, phyrfs_of(req)->opts.timeout_s);
 }
@@ -67,8 +74,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		phyrfs_reply_err(req, fd);
 		return;
 	}
-	reply_attr(req, fd);
-	phyrfs_fd_put(inode);
+	reply_attr(req, inode, fd);
 }
 
 /*
@@ -158,11 +164,12 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 		err = attr_set_size(inode, path_fd, attr->st_size, fi);
 	if (!err && to_set & SET_TIMES)
 		err = attr_set_times(path_fd, attr, to_set);
-	if (err)
-		phyrfs_reply_err(req, err);
-	else
-		reply_attr(req, path_fd);
+	if (!err) {
+		reply_attr(req, inode, path_fd);
+		return;
+	}
 	phyrfs_fd_put(inode);
+	phyrfs_reply_err(req, err);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
@@ -170,7 +177,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	char target[PATH_MAX];
 	ssize_t len;
-	int fd;
+	int err, fd;
 
 	fd = phyrfs_fd_get(phyrfs_of(req), inode);
 	if (fd < 0) {
@@ -178,33 +185,35 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 		return;
 	}
 	len = readlinkat(fd, "", target, sizeof(target));
-	if (len < 0) {
-		phyrfs_reply_err(req, -errno);
+	err = len < 0 ? -errno : 0;
+	phyrfs_fd_put(inode);
+	if (err) {
+		phyrfs_reply_err(req, err);
 	} else if (len == sizeof(target)) {
 		phyrfs_reply_err(req, -ENAMETOOLONG);
 	} else {
 		target[len] = '\0';
 		fuse_reply_readlink(req, target);
 	}
-	phyrfs_fd_put(inode);
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	struct statvfs st;
-	int fd;
+	int err, fd;
 
 	fd = phyrfs_fd_get(phyrfs_of(req), inode);
 	if (fd < 0) {
 		phyrfs_reply_err(req, fd);
 		return;
 	}
-	if (fstatvfs(fd, &st))
-		phyrfs_reply_err(req, -errno);
+	err = fstatvfs(fd, &st) ? -errno : 0;
+	phyrfs_fd_put(inode);
+	if (err)
+		phyrfs_reply_err(req, err);
 	else
 		fuse_reply_statfs(req, &st);
-	phyrfs_fd_put(inode);
 }
 
 void phyrfs_meta_ops(struct fuse_lowlevel_ops *ops)

@@ -25,10 +25,11 @@ static int path_get(fuse_req_t req, struct phyrfs_inode *inode, char *path)
 	return 0;
 }
 
+/* @len is -errno of a failure. */
 static void reply_value(fuse_req_t req, ssize_t len, const char *value, size_t size)
 {
 	if (len < 0)
-		phyrfs_reply_err(req, -errno);
+		phyrfs_reply_err(req, len);
 	else if (!size)
 		fuse_reply_xattr(req, len);
 	else
@@ -93,8 +94,10 @@ static void value_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t s
 			len = list_get(path, value, size);
 		else
 			len = listxattr(path, value, size);
-		reply_value(req, len, value, size);
+		if (len < 0)
+			len = -errno;
 		phyrfs_fd_put(inode);
+		reply_value(req, len, value, size);
 	}
 	free(value);
 }
