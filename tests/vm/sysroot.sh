@@ -12,7 +12,7 @@ SYSROOT_PACKAGES=(
 	libsystemd-dev libseccomp-dev
 	# to run and to look
 	fuse3 bindfs fio kmod pciutils xfsprogs e2fsprogs fdisk nvme-cli util-linux procps
-	jq strace xxhash busybox-static
+	git jq strace xxhash busybox-static
 	linux-image-amd64/$SYSROOT_SUITE linux-headers-amd64/$SYSROOT_SUITE
 )
 # Raise when sysroot_make() changes in a way that old sysroots lack.
@@ -108,6 +108,8 @@ sysroot_build() {
 	for option in doc man locale info; do
 		options+=("--dpkgopt=path-exclude=/usr/share/$option/*")
 	done
+	# passthrough_ll, which the bench compares with
+	options+=('--dpkgopt=path-include=/usr/share/doc/libfuse3-dev*')
 	# The suite is named because headers may need more from backports than themselves.
 	packages=("${SYSROOT_PACKAGES[@]}" "linux-image-$kernel/$SYSROOT_SUITE-backports"
 		"linux-headers-$kernel/$SYSROOT_SUITE-backports")
