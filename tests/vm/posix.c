@@ -163,13 +163,23 @@ static void run(const char *noun, const struct posix_script *item)
 	posix_clear(".");
 }
 
+/* Is @noun in the list? All are in an empty one. */
+static bool wanted(const char *noun, char **list)
+{
+	if (!*list)
+		return true;
+	while (*list && strcmp(*list, noun))
+		list++;
+	return *list;
+}
+
 int main(int argc, char **argv)
 {
 	/* A running program, of which posix_open.c needs one: lasts as long as stdin. */
 	if (argc == 1)
 		return read(STDIN_FILENO, &argc, 1) < 0;
-	if (argc != 2)
-		t_usage("DIR");
+	if (argc < 2)
+		t_usage("DIR [NOUN...]");
 	if (chdir(argv[1]))
 		t_die("%s", argv[1]);
 	if (nftw(".", not_empty, 4, FTW_PHYS)) {
@@ -179,8 +189,8 @@ int main(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < t_array_size(nouns); i++)
-		for (const struct posix_script *item = nouns[i].scripts; item->name;
-		     item++)
+		for (const struct posix_script *item = nouns[i].scripts;
+		     wanted(nouns[i].name, argv + 2) && item->name; item++)
 			run(nouns[i].name, item);
 	return fflush(stdout) ? 2 : 0;
 }

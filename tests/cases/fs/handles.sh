@@ -31,18 +31,18 @@ finish() {
 
 at=$PWD/at
 mkdir "$at"
-sh -c "ulimit -n 128; exec phyrfs '$T_DIR' '$at'" 2>/dev/null
+sh -c "ulimit -n 64; exec phyrfs '$T_DIR' '$at'" 2>/dev/null
 trap finish EXIT
 pid=$(pgrep -nx phyrfs)
 python3 - "$at" <<-'END'
 	import os, sys
-	for d in range(10):
+	for d in range(8):
 	    os.mkdir(f"{sys.argv[1]}/{d}")
-	    for f in range(100):
+	    for f in range(50):
 	        open(f"{sys.argv[1]}/{d}/{f}", "w").write(f"{d} {f}\n")
 END
-[ "$(find "$at" | wc -l)" = 1011 ] || fail "not all files are there"
-[ "$(nr_fds)" -lt 128 ] || fail "$(nr_fds) fds"
+[ "$(find "$at" | wc -l)" = 409 ] || fail "not all files are there"
+[ "$(nr_fds)" -lt 64 ] || fail "$(nr_fds) fds"
 contents "$T_DIR" >want
 contents "$at" >got
 cmp want got
@@ -50,10 +50,10 @@ cmp want got
 # Their numbers become other files', behind the mount, while the kernel knows the old ones.
 exec 3<"$at/3"
 find "$at" >/dev/null
-(cd "$T_DIR/3" && rm -- * && for i in {1..100}; do ln -s "to $i" "new$i"; done)
+(cd "$T_DIR/3" && rm -- * && for i in {1..50}; do ln -s "to $i" "new$i"; done)
 rm -r "$T_DIR/4"
-[ "$(readlink "$at/3/new50")" = "to 50" ] || fail "another file"
-! cat "$at/3/50" 2>/dev/null || fail "a file that was removed"
+[ "$(readlink "$at/3/new40")" = "to 40" ] || fail "another file"
+! cat "$at/3/49" 2>/dev/null || fail "a file that was removed"
 contents "$T_DIR" >want
 contents "$at" >got
 cmp want got
