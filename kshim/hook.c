@@ -36,9 +36,11 @@ bool hook_wants(const struct kiocb *iocb)
 	return iocb->ki_filp->f_mode & FMODE_BACKING;
 }
 
+/* Aligned because bit 0 of a direct address is ftrace's: it stands for a jump (7.3). */
 #define HOOK_TRAMPOLINE(name, replacement)				\
 	void name(void);						\
 	asm("	.pushsection .text, \"ax\", @progbits\n"		\
+	    "	.balign 16\n"						\
 	    "	.type " #name ", @function\n"				\
 	    #name ":\n"							\
 		ASM_ENDBR						\
