@@ -8,8 +8,10 @@
 t_data pattern "$T_DIR/f" 0 64k 1
 sync
 
-# The kernel's own page, which has a struct page in newer kernels
-t_is EFAULT t_call write "$T_MNT/f" 0 vvar:0:4096
+# The kernel's own page, which has a struct page in newer kernels, and in 7.3 is pinned
+: >"$T_DIR/vvar"
+want=$(t_call write "$T_DIR/vvar" 0 vvar:0:4096 || true)
+t_is "$want" t_call write "$T_MNT/vvar" 0 vvar:0:4096
 
 # RAM, ROM and a device that is not PCI
 nr=0
