@@ -150,11 +150,19 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fuse_reply_err(req, 0);
 }
 
-/* Some filesystems report late errors of a write when a file is closed. */
+/*
+ * Some filesystems report late errors of a write when a file is closed. Where none does,
+ * the kernel hears that it need not ask again.
+ */
 static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	int fd = dup(fi->fh);
+	int fd;
 
+	if (phyrfs_of(req)->no_flush) {
+		phyrfs_reply_err(req, -ENOSYS);
+		return;
+	}
+	fd = dup(fi->fh);
 	/* Without an fd to spare there is no report, which is no error of the caller's. */
 	phyrfs_reply_err(req, fd >= 0 && close(fd) ? -errno : 0);
 }

@@ -78,6 +78,7 @@ struct phyrfs {
 	struct phyrfs_options opts;
 	struct fuse_session *se;
 	struct phyrfs_inode root;
+	bool no_flush; /* closing a file of the source reports nothing */
 	int proc_fd; /* /proc/self/fd: turns an O_PATH fd into a usable one */
 
 	pthread_mutex_t table_lock;

@@ -18,15 +18,34 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-/* Only one of both is possible: a stacked filesystem below this mount, or above. */
-static unsigned int backing_depth(struct phyrfs *fs)
+static const struct {
+	unsigned long type; /* of statfs(2) */
+	bool stacked;
+	bool no_flush;
+} filesystems[] = {
+	{ OVERLAYFS_SUPER_MAGIC, true, false }, { FUSE_SUPER_MAGIC, true, false },
+	{ EXT4_SUPER_MAGIC, false, true },	{ XFS_SUPER_MAGIC, false, true },
+	{ BTRFS_SUPER_MAGIC, false, true },	{ TMPFS_MAGIC, false, true },
+};
+
+/*
+ * What the kind of the source's filesystem decides. Only one of both is possible: a
+ * stacked filesystem below this mount, or above.
+ */
+static void source_kind(struct phyrfs *fs, struct fuse_conn_info *conn)
 {
 	struct statfs st;
 
-	if (!fstatfs(fs->root.fd, &st) &&
-	    (st.f_type == OVERLAYFS_SUPER_MAGIC || st.f_type == FUSE_SUPER_MAGIC))
-		return FUSE_BACKING_STACKED_OVER;
-	return FUSE_BACKING_STACKED_UNDER;
+	conn->max_backing_stack_depth = FUSE_BACKING_STACKED_UNDER;
+	if (fstatfs(fs->root.fd, &st))
+		return;
+	for (size_t i = 0; i < sizeof(filesystems) / sizeof(filesystems[0]); i++) {
+		if (filesystems[i].type != (unsigned long)st.f_type)
+			continue;
+		fs->no_flush = filesystems[i].no_flush;
+		if (filesystems[i].stacked)
+			conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;
+	}
 }
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
@@ -36,7 +55,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* Passthrough and a cache of dirty pages exclude each other. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
 	fs->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
-	conn->max_backing_stack_depth = backing_depth(fs);
+	source_kind(fs, conn);
 
 	/* The kernel refuses to truncate a running program, if it may look first. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
