@@ -196,8 +196,9 @@ test_boot() {
 			# (ftrace, static keys) in a mixture of old and new. Once is chance.
 			test_again=yes
 			before=$((before + 1))
-			printf 'again %s: %s, a fault of old QEMUs\n' \
-				"$kernel/$iommu/${test_left[0]-}" "$vm_result"
+			printf 'again %s: %s at %s, a fault of old QEMUs\n' \
+				"$kernel/$iommu/${test_left[0]-}" "$vm_result" \
+				"$(grep -aoE -m 1 'RIP: 0010:[^ ]+' "$vm_log/console")"
 		elif [ "$status" != 0 ] || [ -n "$vm_result" ]; then
 			test_again=
 			if [ ${#test_left[@]} -gt 0 ]; then
