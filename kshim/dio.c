@@ -19,6 +19,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/task_io_accounting_ops.h>
+#include <asm/ibt.h>
+#include <asm/text-patching.h>
 
 #include "kshim.h"
 #include "hook.h"
@@ -831,13 +833,42 @@ out:
 }
 EXPORT_SYMBOL_GPL(kshim_hook_dio_rw);
 
+#ifdef KSHIM_HAVE_READ_SIMPLE
+/* What stands before the body of a function that ftrace can trace (-mfentry). */
+#define FENTRY_BYTES	(HAS_KERNEL_IBT * ENDBR_INSN_SIZE + CALL_INSN_SIZE)
+
+/* The function that is hooked, behind the hook. */
+ssize_t read_simple_body(struct kiocb *iocb, struct iov_iter *iter,
+			 struct iomap_iter *iomi);
+asm("	.pushsection .text, \"ax\", @progbits\n"
+    "	.type read_simple_body, @function\n"
+    "read_simple_body:\n"
+	ASM_ENDBR
+    "	jmp __iomap_dio_read_simple + " __stringify(FENTRY_BYTES) "\n"
+    "	.size read_simple_body, . - read_simple_body\n"
+    "	.popsection\n");
+
+/*
+ * Host memory goes the short way. What it refuses goes the general one, which finds out
+ * what memory it is, as does at once what is known not to be plain.
+ */
 ssize_t kshim_hook_read_simple(struct kiocb *iocb, struct iov_iter *iter,
 			       struct iomap_iter *iomi)
 {
-	inode_dio_end(iomi->inode);
-	return -ENOTBLK;
+	ssize_t ret;
+
+	kshim_user_get();
+	if (unlikely(kshim_regions_maybe(current->mm)) && !iter_is_plain(iter)) {
+		inode_dio_end(iomi->inode);
+		ret = -ENOTBLK;
+	} else {
+		ret = read_simple_body(iocb, iter, iomi);
+	}
+	kshim_user_put();
+	return ret == -EFAULT ? -ENOTBLK : ret;
 }
 EXPORT_SYMBOL_GPL(kshim_hook_read_simple);
+#endif
 
 int kshim_dio_init(void)
 {
