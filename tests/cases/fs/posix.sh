@@ -30,7 +30,7 @@ known=(
 )
 
 nouns=
-[ -z "${LAB_KERNEL-}" ] || nouns='dir resolve copy lock time handle map killpriv data space'
+[ -z "${LAB_KERNEL-}" ] || nouns='dir resolve copy lock time handle killpriv data'
 nouns=${POSIX_NOUNS-$nouns}
 
 fail() {

@@ -13,14 +13,19 @@ fail() {
 	exit 1
 }
 
+at=$PWD/at
+mkdir "$at"
+phyrfs "$T_DIR" "$at" 2>/dev/null
+trap 'umount -l "$at"' EXIT
+
 # calls NAME - requests of that kind so far
 calls() {
-	phyr stat --json "$T_MNT" | jq ".requests.$1.calls"
+	phyr stat --json "$at" | jq ".requests.$1.calls"
 }
 
-dd if=/dev/zero of="$T_MNT/f" bs=1M count=4 status=none
+dd if=/dev/zero of="$at/f" bs=1M count=4 status=none
 
-python3 - "$T_MNT" <<-'END'
+python3 - "$at" <<-'END'
 	import json, mmap, os, subprocess, sys
 	def calls():
 	    out = subprocess.check_output(["phyr", "stat", "--json", sys.argv[1]])
@@ -45,14 +50,14 @@ python3 - "$T_MNT" <<-'END'
 END
 
 before=$(calls mkdir)
-mkdir "$T_MNT"/{a,b,c}
+mkdir "$at"/{a,b,c}
 [ $(($(calls mkdir) - before)) = 3 ] || fail 'mkdir is not counted'
 before=$(calls lookup)
-stat "$T_MNT/none" 2>/dev/null || true
+stat "$at/none" 2>/dev/null || true
 [ "$(calls lookup)" -gt "$before" ] || fail 'lookup is not counted'
-[ "$(phyr stat --json "$T_MNT" | jq '[.requests[] | .calls == ([.latency[]] | add)] | all')" = true ] ||
+[ "$(phyr stat --json "$at" | jq '[.requests[] | .calls == ([.latency[]] | add)] | all')" = true ] ||
 	fail 'the latencies are not those of all calls'
-[ "$(phyr stat --json "$T_MNT" | jq .opens_daemon)" = 0 ] || fail 'opens without passthrough'
-phyr stat "$T_MNT" | grep -q '^    mkdir  *3 calls' || fail "$(phyr stat "$T_MNT")"
+[ "$(phyr stat --json "$at" | jq .opens_daemon)" = 0 ] || fail 'opens without passthrough'
+phyr stat "$at" | grep -q '^    mkdir  *3 calls' || fail "$(phyr stat "$at")"
 ! phyr stat / 2>err || fail '/ is no phyrfs mount'
 grep -q 'not a phyrfs mount' err || fail "$(cat err)"
