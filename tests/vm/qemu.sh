@@ -339,6 +339,7 @@ vm_watch() {
 vm_stop() {
 	kill -KILL "$vm_pid" 2>/dev/null
 	wait "$vm_pid" 2>/dev/null
+	vm_pid=
 	# Readers end when QEMU's end of the FIFOs is closed; servers have to be told.
 	kill "${vm_children[@]:2}" 2>/dev/null
 	wait "${vm_children[@]}" 2>/dev/null

@@ -34,6 +34,8 @@ lab_cleanup() {
 
 	trap '' HUP INT TERM
 	trap - EXIT
+	# QEMU may not end by itself when what serves its disks has ended.
+	[ -z "${vm_pid-}" ] || kill -KILL "$vm_pid" "${vm_children[@]}" 2>/dev/null
 	for pid in $(jobs -p); do
 		kill "$pid" 2>/dev/null
 	done
