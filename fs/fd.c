@@ -119,9 +119,10 @@ static void users_enter(struct phyrfs_inode *inode)
 	}
 }
 
-/* Where a handle leads to a mount, mounts are only ever added. */
+/* Only who opened it counts it; others may have waited for the lock meanwhile. */
 static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
+	bool opened = false;
 	int fd;
 
 	pthread_mutex_lock(&inode->lock);
@@ -133,8 +134,11 @@ static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
 			fd = -errno;
 		else
 			inode->fd = fd;
+		opened = fd >= 0;
 	}
 	pthread_mutex_unlock(&inode->lock);
+	if (opened)
+		phyrfs_fds_count(fs);
 	return fd;
 }
 
@@ -148,11 +152,8 @@ int phyrfs_fd_get(struct phyrfs *fs, struct phyrfs_inode *inode)
 	if (fd >= 0)
 		return fd;
 	fd = fd_reopen(fs, inode);
-	if (fd < 0) {
+	if (fd < 0)
 		phyrfs_fd_put(inode);
-		return fd;
-	}
-	phyrfs_fds_count(fs);
 	return fd;
 }
 

@@ -63,6 +63,16 @@ refuses 'sandbox=x: expected on or off' "$T_DIR" "$at" -o sandbox=x
 refuses 'expected --check SOURCE' --check "$T_DIR" "$at"
 [ "$(phyrfs --help | grep -c -- -o)" -gt 8 ] || fail 'no options in --help'
 
+# --check mounts nothing that others see, and knows whether the module is there.
+if [ -c /dev/phyr ]; then
+	phyrfs --check "$T_DIR" 2>said || fail "--check: $(cat said)"
+	grep -q 'passes through the kernel' said || fail "--check: $(cat said)"
+else
+	! phyrfs --check "$T_DIR" 2>said || fail '--check without the module'
+	grep -q 'module is not loaded' said || fail "--check: $(cat said)"
+fi
+! mounted || fail '--check has mounted'
+
 # fstab; mount.fuse3 has a PATH of its own, so this is the form that names the program
 echo "$(command -v phyrfs)#$T_DIR $at fuse rw,noatime 0 0" >fstab
 mount -a -T "$PWD/fstab" 2>/dev/null

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: data takes no request to the daemon, and phyr stat tells what did
-# red: reply without a backing id (file_set_backing), or count an operation as another one (count.c)
+# red: reply without a backing id (file_set_backing), count an operation as another one (count.c), or let cache=always have no timeout
 # iommu: any
 # host: yes
 # fs: any
@@ -59,5 +59,17 @@ stat "$at/none" 2>/dev/null || true
 	fail 'the latencies are not those of all calls'
 [ "$(phyr stat --json "$at" | jq .opens_daemon)" = 0 ] || fail 'opens without passthrough'
 phyr stat "$at" | grep -q '^    mkdir  *3 calls' || fail "$(phyr stat "$at")"
+[ "$(calls flush)" -le 1 ] || fail 'closing a file is asked for again and again'
+
+# What was asked for once is believed with cache=always.
+umount "$at"
+phyrfs "$T_DIR" "$at" -o cache=always 2>/dev/null
+stat "$at/f" "$at/a" >/dev/null
+! stat "$at/none" 2>/dev/null
+before=$(calls lookup)
+stat "$at/f" "$at/a" >/dev/null
+! stat "$at/none" 2>/dev/null
+[ "$(calls lookup)" = "$before" ] || fail 'cache=always asks again'
+
 ! phyr stat / 2>err || fail '/ is no phyrfs mount'
 grep -q 'not a phyrfs mount' err || fail "$(cat err)"
