@@ -121,13 +121,17 @@ struct dir_reply {
 static void entry_fill(struct dir_reply *reply, const struct dirent *entry,
 		       struct fuse_entry_param *param)
 {
+	struct phyrfs *fs = phyrfs_of(reply->req);
+	bool known;
+
 	*param = (struct fuse_entry_param){
 		.attr.st_ino = entry->d_ino,
 		.attr.st_mode = DTTOIF(entry->d_type),
 	};
-	if (reply->plus && !entry_is_dot(entry))
-		phyrfs_inode_lookup(phyrfs_of(reply->req), reply->inode, entry->d_name,
-				    param);
+	if (!reply->plus || entry_is_dot(entry))
+		return;
+	known = phyrfs_inode_known(fs, reply->inode->dev, entry->d_ino);
+	phyrfs_inode_lookup(fs, reply->inode, entry->d_name, known, param);
 }
 
 /* Returns false when the entry does not fit. */

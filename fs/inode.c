@@ -165,6 +165,19 @@ static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *ne
 	return inode;
 }
 
+/* The kernel gets a reference to @inode, which has the attributes @st. */
+static void entry_set(const struct phyrfs *fs, const struct phyrfs_inode *inode,
+		      const struct stat *st, struct fuse_entry_param *ret_entry)
+{
+	*ret_entry = (struct fuse_entry_param){
+		.ino = (uintptr_t)inode,
+		.generation = inode->generation,
+		.attr = *st,
+		.attr_timeout = fs->opts.timeout_s,
+		.entry_timeout = fs->opts.timeout_s,
+	};
+}
+
 int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *ret_entry)
 {
 	struct phyrfs_inode *new, *inode;
@@ -185,14 +198,7 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *
 	inode = table_add(fs, new);
 	if (inode != new)
 		inode_free(fs, new);
-
-	*ret_entry = (struct fuse_entry_param){
-		.ino = (uintptr_t)inode,
-		.generation = inode->generation,
-		.attr = st,
-		.attr_timeout = fs->opts.timeout_s,
-		.entry_timeout = fs->opts.timeout_s,
-	};
+	entry_set(fs, inode, &st, ret_entry);
 	return 0;
 
 close_fd:
@@ -200,21 +206,82 @@ close_fd:
 	return err;
 }
 
-int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const char *name,
+bool phyrfs_inode_known(struct phyrfs *fs, dev_t dev, ino_t ino)
+{
+	bool known;
+
+	pthread_mutex_lock(&fs->table_lock);
+	known = *table_find(fs, dev, ino);
+	pthread_mutex_unlock(&fs->table_lock);
+	return known;
+}
+
+/*
+ * Returns, with one more reference, the inode that has the number in @st, if that is sure
+ * to be the file whose attributes @st are. It is, if the table had the inode before @st
+ * was asked for (@last: its last generation then), and the file still exists, as it does
+ * while it is open: then nothing else had its number meanwhile. Otherwise NULL.
+ */
+static struct phyrfs_inode *table_get(struct phyrfs *fs, const struct stat *st,
+				      uint64_t last)
+{
+	struct phyrfs_inode *inode;
+
+	pthread_mutex_lock(&fs->table_lock);
+	inode = *table_find(fs, st->st_dev, st->st_ino);
+	if (inode && inode->generation <= last && inode->fd >= 0) {
+		inode->used = true;
+		inode->nr_lookups++;
+		fs->nr_found++;
+	} else {
+		inode = NULL;
+	}
+	pthread_mutex_unlock(&fs->table_lock);
+	return inode;
+}
+
+/* 1: it is found; 0: it has to be opened. */
+static int lookup_known(struct phyrfs *fs, int dir_fd, const char *name,
 			struct fuse_entry_param *ret_entry)
 {
-	int dir_fd, err, fd;
+	uint64_t last = fs->last_generation;
+	struct phyrfs_inode *inode;
+	struct stat st;
 
-	err = phyrfs_name_check(name);
-	if (err)
-		return err;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	inode = table_get(fs, &st, last);
+	if (!inode)
+		return 0;
+	entry_set(fs, inode, &st, ret_entry);
+	return 1;
+}
+
+static int lookup_open(struct phyrfs *fs, int dir_fd, const char *name,
+		       struct fuse_entry_param *ret_entry)
+{
+	int fd;
+
+	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : phyrfs_inode_adopt(fs, fd, ret_entry);
+}
+
+int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const char *name,
+			bool known, struct fuse_entry_param *ret_entry)
+{
+	int dir_fd, ret;
+
+	ret = phyrfs_name_check(name);
+	if (ret)
+		return ret;
 	dir_fd = phyrfs_fd_get(fs, parent);
 	if (dir_fd < 0)
 		return dir_fd;
-	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	err = fd < 0 ? -errno : 0;
+	ret = known ? lookup_known(fs, dir_fd, name, ret_entry) : 0;
+	if (!ret)
+		ret = lookup_open(fs, dir_fd, name, ret_entry);
 	phyrfs_fd_put(parent);
-	return err ? err : phyrfs_inode_adopt(fs, fd, ret_entry);
+	return ret < 0 ? ret : 0;
 }
 
 /* It is not there any more if its number has become another file's. */

@@ -15,15 +15,17 @@
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	struct phyrfs *fs = phyrfs_of(req);
+	bool cached = fs->opts.timeout_s > 0; /* then the kernel asks for new ones */
 	struct fuse_entry_param entry;
 	int err;
 
-	err = phyrfs_inode_lookup(phyrfs_of(req), phyrfs_inode_of(req, parent), name,
+	err = phyrfs_inode_lookup(fs, phyrfs_inode_of(req, parent), name, !cached,
 				  &entry);
-	if (err == -ENOENT && phyrfs_of(req)->opts.timeout_s > 0) {
+	if (err == -ENOENT && cached) {
 		/* may be believed, too */
 		entry = (struct fuse_entry_param){
-			.entry_timeout = phyrfs_of(req)->opts.timeout_s,
+			.entry_timeout = fs->opts.timeout_s,
 		};
 		err = 0;
 	}

@@ -46,12 +46,13 @@ static int node_make(int dir_fd, const char *name, const struct new_node *node)
 	return ret ? -errno : 0;
 }
 
-static void reply_lookup(fuse_req_t req, struct phyrfs_inode *parent, const char *name)
+static void reply_lookup(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
+			 bool known)
 {
 	struct fuse_entry_param entry;
 	int err;
 
-	err = phyrfs_inode_lookup(phyrfs_of(req), parent, name, &entry);
+	err = phyrfs_inode_lookup(phyrfs_of(req), parent, name, known, &entry);
 	if (err)
 		phyrfs_reply_err(req, err);
 	else
@@ -78,7 +79,7 @@ static void name_make(fuse_req_t req, fuse_ino_t parent_ino, const char *name,
 	if (err)
 		phyrfs_reply_err(req, err);
 	else
-		reply_lookup(req, parent, name);
+		reply_lookup(req, parent, name, false);
 }
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -130,7 +131,7 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 	if (err)
 		phyrfs_reply_err(req, err);
 	else
-		reply_lookup(req, parent, name);
+		reply_lookup(req, parent, name, true);
 }
 
 static void name_remove(fuse_req_t req, fuse_ino_t parent_ino, const char *name,

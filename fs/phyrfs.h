@@ -85,7 +85,7 @@ struct phyrfs {
 	struct phyrfs_inode **buckets; /* table_lock */
 	size_t nr_buckets;	       /* table_lock; a power of two */
 	size_t nr_inodes;	       /* table_lock */
-	uint64_t last_generation;      /* table_lock */
+	atomic_ullong last_generation; /* written under table_lock */
 	uint64_t nr_found;	       /* lookups of known inodes; table_lock */
 
 	/* fd.c */
@@ -196,10 +196,14 @@ int phyrfs_name_check(const char *name);
 
 /*
  * Find @name in @parent without following a symbolic link. On success the kernel
- * holds one more reference, to be taken back by phyrfs_inode_forget().
+ * holds one more reference, to be taken back by phyrfs_inode_forget(). @known: it is
+ * probably in the table, so look there before it is opened; only speed depends on that.
  */
 int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const char *name,
-			struct fuse_entry_param *ret_entry);
+			bool known, struct fuse_entry_param *ret_entry);
+
+/* Is a file of that number in the table? The answer may be old when it comes. */
+bool phyrfs_inode_known(struct phyrfs *fs, dev_t dev, ino_t ino);
 
 /* The same for an O_PATH fd, which it owns from here on, whatever the result. */
 int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd,
