@@ -87,13 +87,18 @@ void phyrfs_fsetid_drop(void)
 }
 
 /* The umask belongs to a set that threads share until one of them leaves it. */
-static int thread_own_umask(void)
+static int thread_umask(mode_t mask)
 {
-	static _Thread_local bool done;
+	static _Thread_local bool own;
+	static _Thread_local mode_t set;
 
-	if (!done && unshare(CLONE_FS))
+	if (own && mask == set)
+		return 0;
+	if (!own && unshare(CLONE_FS))
 		return -errno;
-	done = true;
+	own = true;
+	umask(mask);
+	set = mask;
 	return 0;
 }
 
@@ -115,10 +120,9 @@ int phyrfs_caller_enter(fuse_req_t req)
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	int err;
 
-	err = thread_own_umask();
+	err = thread_umask(ctx->umask);
 	if (err)
 		return err;
-	umask(ctx->umask);
 	/* Without privileges there is only one caller: who started the daemon. */
 	if (start_uid || (ctx->uid == start_uid && ctx->gid == start_gid))
 		return 0;

@@ -81,14 +81,19 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /*
  * Clears set-id bits as chown(2) does, so also when nothing is to be set. Which ones
- * depends on the caller's CAP_FSETID, of which only root's is known here.
+ * depends, for a file with the set-group-id bit, on the caller's CAP_FSETID, of which
+ * only root's is known here.
  */
-static int attr_set_owner(int fd, const struct stat *attr, int to_set, bool fsetid)
+static int attr_set_owner(int fd, const struct stat *attr, int to_set, bool is_root)
 {
 	uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
 	gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
+	bool fsetid = false;
+	struct stat st;
 	int err;
 
+	if (is_root)
+		fsetid = fstat(fd, &st) || st.st_mode & S_ISGID;
 	if (fsetid)
 		phyrfs_fsetid_raise();
 	err = fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -errno
@@ -101,13 +106,16 @@ static int attr_set_owner(int fd, const struct stat *attr, int to_set, bool fset
 /* The kernel has already taken out what the caller may not set. */
 static int attr_set_mode(int fd, mode_t mode)
 {
+	bool fsetid = mode & S_ISGID;
 	char path[PHYRFS_PROC_LEN];
 	int err;
 
 	phyrfs_fd_proc(fd, path);
-	phyrfs_fsetid_raise();
+	if (fsetid)
+		phyrfs_fsetid_raise();
 	err = chmod(path, mode & ALLPERMS) ? -errno : 0;
-	phyrfs_fsetid_drop();
+	if (fsetid)
+		phyrfs_fsetid_drop();
 	return err;
 }
 
