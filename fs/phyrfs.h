@@ -268,6 +268,16 @@ int phyrfs_sandbox_enter(void);
 /* The fd of an open directory. */
 int phyrfs_dir_fd(const struct fuse_file_info *fi);
 
+/* ---------------------------------------------------------------------- pool.c */
+
+/* Around fuse_session_loop_mt(). */
+int phyrfs_pool_start(void);
+void phyrfs_pool_stop(void);
+
+/* Around each operation. Leaving may block for long, and end the thread. */
+void phyrfs_pool_enter(fuse_req_t req);
+void phyrfs_pool_leave(void);
+
 /* --------------------------------------------------------------------- count.c */
 
 /* Let each operation be counted. */

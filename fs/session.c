@@ -144,7 +144,11 @@ static int session_loop(struct phyrfs *fs)
 	if (!config)
 		return -ENOMEM;
 	fuse_loop_cfg_set_clone_fd(config, 1);
-	err = fuse_session_loop_mt(fs->se, config);
+	err = phyrfs_pool_start();
+	if (!err) {
+		err = fuse_session_loop_mt(fs->se, config);
+		phyrfs_pool_stop();
+	}
 	fuse_loop_cfg_destroy(config);
 	return err < 0 ? err : 0; /* a signal's number is a proper end */
 }
