@@ -167,6 +167,26 @@ void phyrfs_fd_proc(int fd, char *buf)
 	snprintf(buf, PHYRFS_PROC_LEN, "/proc/self/fd/%d", fd);
 }
 
+/* A handle is kept only if its mount is known: the mount may be learned later. */
+static int handle_keep(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	struct file_handle *handle;
+	int err, mount_id;
+
+	err = handle_of(inode->fd, &handle, &mount_id);
+	if (err)
+		return err;
+	if (mount_fd(fs, mount_id) < 0 && inode->type == S_IFDIR)
+		mount_learn(fs, mount_id, inode->fd);
+	inode->mount_fd = mount_fd(fs, mount_id);
+	if (inode->mount_fd < 0) {
+		free(handle);
+		return -ENOENT;
+	}
+	inode->handle = handle;
+	return 0;
+}
+
 /*
  * Take the fd of an inode that nobody uses. A file without a name keeps it: there is
  * nothing else that a handle would find.
@@ -175,20 +195,12 @@ static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	bool closed = false;
 	struct stat st;
-	int mount_id;
 
 	if (inode->fd < 0 || inode->nr_opens || !users_change(inode, 0, FD_CLOSING))
 		return false;
 	if (fstat(inode->fd, &st) || !st.st_nlink)
 		goto out;
-	if (!inode->handle) {
-		if (handle_of(inode->fd, &inode->handle, &mount_id))
-			goto out;
-		if (mount_fd(fs, mount_id) < 0 && S_ISDIR(st.st_mode))
-			mount_learn(fs, mount_id, inode->fd);
-		inode->mount_fd = mount_fd(fs, mount_id);
-	}
-	if (inode->mount_fd < 0)
+	if (!inode->handle && handle_keep(fs, inode))
 		goto out;
 	close(inode->fd);
 	inode->fd = -1;
