@@ -11,101 +11,83 @@
 #include <time.h>
 
 /* All operations that phyrfs has: name, parameters, arguments. */
-#define OPS(OP)                                                                          \
-	OP(lookup, (fuse_req_t req, fuse_ino_t ino, const char *name), (req, ino, name)) \
-	OP(forget, (fuse_req_t req, fuse_ino_t ino, uint64_t nr), (req, ino, nr))        \
-	OP(forget_multi, (fuse_req_t req, size_t nr, struct fuse_forget_data * data),    \
-	   (req, nr, data))                                                              \
-	OP(getattr, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info * fi),        \
-	   (req, ino, fi))                                                               \
-	OP(setattr,                                                                      \
-	   (fuse_req_t req, fuse_ino_t ino, struct stat * attr, int to_set,              \
-	    struct fuse_file_info *fi),                                                  \
-	   (req, ino, attr, to_set, fi))                                                 \
-	OP(readlink, (fuse_req_t req, fuse_ino_t ino), (req, ino))                       \
-	OP(mknod,                                                                        \
-	   (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode, dev_t rdev),  \
-	   (req, ino, name, mode, rdev))                                                 \
-	OP(mkdir, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode),       \
-	   (req, ino, name, mode))                                                       \
-	OP(unlink, (fuse_req_t req, fuse_ino_t ino, const char *name), (req, ino, name)) \
-	OP(rmdir, (fuse_req_t req, fuse_ino_t ino, const char *name), (req, ino, name))  \
-	OP(symlink,                                                                      \
-	   (fuse_req_t req, const char *target, fuse_ino_t ino, const char *name),       \
-	   (req, target, ino, name))                                                     \
-	OP(rename,                                                                       \
-	   (fuse_req_t req, fuse_ino_t from, const char *name, fuse_ino_t to,            \
-	    const char *to_name, unsigned int flags),                                    \
-	   (req, from, name, to, to_name, flags))                                        \
-	OP(link, (fuse_req_t req, fuse_ino_t ino, fuse_ino_t to, const char *name),      \
-	   (req, ino, to, name))                                                         \
-	OP(open, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info * fi),           \
-	   (req, ino, fi))                                                               \
-	OP(create,                                                                       \
-	   (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode,               \
-	    struct fuse_file_info *fi),                                                  \
-	   (req, ino, name, mode, fi))                                                   \
-	OP(tmpfile,                                                                      \
-	   (fuse_req_t req, fuse_ino_t ino, mode_t mode, struct fuse_file_info * fi),    \
-	   (req, ino, mode, fi))                                                         \
-	OP(read,                                                                         \
-	   (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,                   \
-	    struct fuse_file_info * fi),                                                 \
-	   (req, ino, size, offset, fi))                                                 \
-	OP(write,                                                                        \
-	   (fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset, \
-	    struct fuse_file_info *fi),                                                  \
-	   (req, ino, data, size, offset, fi))                                           \
-	OP(flush, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info * fi),          \
-	   (req, ino, fi))                                                               \
-	OP(release, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info * fi),        \
-	   (req, ino, fi))                                                               \
-	OP(fsync,                                                                        \
-	   (fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi),    \
-	   (req, ino, datasync, fi))                                                     \
-	OP(opendir, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info * fi),        \
-	   (req, ino, fi))                                                               \
-	OP(readdir,                                                                      \
-	   (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,                   \
-	    struct fuse_file_info * fi),                                                 \
-	   (req, ino, size, offset, fi))                                                 \
-	OP(readdirplus,                                                                  \
-	   (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,                   \
-	    struct fuse_file_info * fi),                                                 \
-	   (req, ino, size, offset, fi))                                                 \
-	OP(releasedir, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info * fi),     \
-	   (req, ino, fi))                                                               \
-	OP(fsyncdir,                                                                     \
-	   (fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi),    \
-	   (req, ino, datasync, fi))                                                     \
-	OP(statfs, (fuse_req_t req, fuse_ino_t ino), (req, ino))                         \
-	OP(setxattr,                                                                     \
-	   (fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,         \
-	    size_t size, int flags),                                                     \
-	   (req, ino, name, value, size, flags))                                         \
-	OP(getxattr, (fuse_req_t req, fuse_ino_t ino, const char *name, size_t size),    \
-	   (req, ino, name, size))                                                       \
-	OP(listxattr, (fuse_req_t req, fuse_ino_t ino, size_t size), (req, ino, size))   \
-	OP(removexattr, (fuse_req_t req, fuse_ino_t ino, const char *name),              \
-	   (req, ino, name))                                                             \
-	OP(ioctl,                                                                        \
-	   (fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,                 \
-	    struct fuse_file_info *fi, unsigned int flags, const void *in_buf,           \
-	    size_t in_bytes, size_t out_bytes),                                          \
-	   (req, ino, cmd, arg, fi, flags, in_buf, in_bytes, out_bytes))                 \
-	OP(fallocate,                                                                    \
-	   (fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len,           \
-	    struct fuse_file_info *fi),                                                  \
-	   (req, ino, mode, offset, len, fi))                                            \
-	OP(copy_file_range,                                                              \
-	   (fuse_req_t req, fuse_ino_t ino, off_t offset, struct fuse_file_info * fi,    \
-	    fuse_ino_t to, off_t to_offset, struct fuse_file_info * to_fi, size_t len,   \
-	    int flags),                                                                  \
-	   (req, ino, offset, fi, to, to_offset, to_fi, len, flags))                     \
-	OP(lseek,                                                                        \
-	   (fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,                    \
-	    struct fuse_file_info *fi),                                                  \
-	   (req, ino, offset, whence, fi))
+/* clang-format off */
+#define OPS(OP) \
+	OP(lookup, (fuse_req_t req, fuse_ino_t ino, const char *name), \
+		(req, ino, name)) \
+	OP(forget, (fuse_req_t req, fuse_ino_t ino, uint64_t nr), (req, ino, nr)) \
+	OP(forget_multi, (fuse_req_t req, size_t nr, struct fuse_forget_data *data), \
+		(req, nr, data)) \
+	OP(getattr, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi), \
+		(req, ino, fi)) \
+	OP(setattr, (fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, \
+		struct fuse_file_info *fi), (req, ino, attr, to_set, fi)) \
+	OP(readlink, (fuse_req_t req, fuse_ino_t ino), (req, ino)) \
+	OP(mknod, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode, \
+		dev_t rdev), (req, ino, name, mode, rdev)) \
+	OP(mkdir, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode), \
+		(req, ino, name, mode)) \
+	OP(unlink, (fuse_req_t req, fuse_ino_t ino, const char *name), \
+		(req, ino, name)) \
+	OP(rmdir, (fuse_req_t req, fuse_ino_t ino, const char *name), \
+		(req, ino, name)) \
+	OP(symlink, (fuse_req_t req, const char *target, fuse_ino_t ino, \
+		const char *name), (req, target, ino, name)) \
+	OP(rename, (fuse_req_t req, fuse_ino_t from, const char *name, fuse_ino_t to, \
+		const char *to_name, unsigned int flags), \
+		(req, from, name, to, to_name, flags)) \
+	OP(link, (fuse_req_t req, fuse_ino_t ino, fuse_ino_t to, const char *name), \
+		(req, ino, to, name)) \
+	OP(open, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi), \
+		(req, ino, fi)) \
+	OP(create, (fuse_req_t req, fuse_ino_t ino, const char *name, mode_t mode, \
+		struct fuse_file_info *fi), (req, ino, name, mode, fi)) \
+	OP(tmpfile, (fuse_req_t req, fuse_ino_t ino, mode_t mode, \
+		struct fuse_file_info *fi), (req, ino, mode, fi)) \
+	OP(read, (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, \
+		struct fuse_file_info *fi), (req, ino, size, offset, fi)) \
+	OP(write, (fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, \
+		off_t offset, struct fuse_file_info *fi), \
+		(req, ino, data, size, offset, fi)) \
+	OP(flush, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi), \
+		(req, ino, fi)) \
+	OP(release, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi), \
+		(req, ino, fi)) \
+	OP(fsync, (fuse_req_t req, fuse_ino_t ino, int datasync, \
+		struct fuse_file_info *fi), (req, ino, datasync, fi)) \
+	OP(opendir, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi), \
+		(req, ino, fi)) \
+	OP(readdir, (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, \
+		struct fuse_file_info *fi), (req, ino, size, offset, fi)) \
+	OP(readdirplus, (fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, \
+		struct fuse_file_info *fi), (req, ino, size, offset, fi)) \
+	OP(releasedir, (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi), \
+		(req, ino, fi)) \
+	OP(fsyncdir, (fuse_req_t req, fuse_ino_t ino, int datasync, \
+		struct fuse_file_info *fi), (req, ino, datasync, fi)) \
+	OP(statfs, (fuse_req_t req, fuse_ino_t ino), (req, ino)) \
+	OP(setxattr, (fuse_req_t req, fuse_ino_t ino, const char *name, \
+		const char *value, size_t size, int flags), \
+		(req, ino, name, value, size, flags)) \
+	OP(getxattr, (fuse_req_t req, fuse_ino_t ino, const char *name, size_t size), \
+		(req, ino, name, size)) \
+	OP(listxattr, (fuse_req_t req, fuse_ino_t ino, size_t size), (req, ino, size)) \
+	OP(removexattr, (fuse_req_t req, fuse_ino_t ino, const char *name), \
+		(req, ino, name)) \
+	OP(ioctl, (fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg, \
+		struct fuse_file_info *fi, unsigned int flags, const void *in_buf, \
+		size_t in_bytes, size_t out_bytes), \
+		(req, ino, cmd, arg, fi, flags, in_buf, in_bytes, out_bytes)) \
+	OP(fallocate, (fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, \
+		off_t len, struct fuse_file_info *fi), \
+		(req, ino, mode, offset, len, fi)) \
+	OP(copy_file_range, (fuse_req_t req, fuse_ino_t ino, off_t offset, \
+		struct fuse_file_info *fi, fuse_ino_t to, off_t to_offset, \
+		struct fuse_file_info *to_fi, size_t len, int flags), \
+		(req, ino, offset, fi, to, to_offset, to_fi, len, flags)) \
+	OP(lseek, (fuse_req_t req, fuse_ino_t ino, off_t offset, int whence, \
+		struct fuse_file_info *fi), (req, ino, offset, whence, fi))
+/* clang-format on */
 
 #define INDEX(name, ...) OP_##name,
 enum {
