@@ -43,7 +43,7 @@ static void caps_reduce(void)
 {
 	struct __user_cap_data_struct keep[NR_CAP_WORDS] = { 0 };
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		keep[CAP_TO_INDEX(needed[i])].permitted |= CAP_TO_MASK(needed[i]);
 	for (size_t i = 0; i < NR_CAP_WORDS; i++) {
 		start_caps[i].permitted &= keep[i].permitted;

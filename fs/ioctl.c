@@ -53,9 +53,9 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg
 		reply_stats(req, out_bytes);
 		return;
 	}
-	while (i < sizeof(known) / sizeof(known[0]) && known[i].cmd != cmd)
+	while (i < ARRAY_SIZE(known) && known[i].cmd != cmd)
 		i++;
-	if (i == sizeof(known) / sizeof(known[0])) {
+	if (i == ARRAY_SIZE(known)) {
 		phyrfs_reply_err(req, -ENOTTY);
 		return;
 	}

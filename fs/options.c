@@ -47,7 +47,6 @@ static const struct option {
 	{ "-V", AT(show_version), 1, "-V, --version", "show the version" },
 	{ "--version", AT(show_version), 1, NULL, NULL },
 };
-#define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 void phyrfs_options_help(FILE *out)
 {
@@ -57,7 +56,7 @@ void phyrfs_options_help(FILE *out)
 	      "below it may use device memory (needs the kernel module phyr).\n"
 	      "\n",
 	      out);
-	for (size_t i = 0; i < NR_OPTIONS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (options[i].usage)
 			fprintf(out, "  %-18s %s\n", options[i].usage, options[i].help);
 }
@@ -157,11 +156,11 @@ static int args_add(const struct phyrfs_options *opts, struct fuse_args *args)
 
 int phyrfs_options_parse(struct phyrfs_options *opts, struct fuse_args *args)
 {
-	struct fuse_opt table[NR_OPTIONS + 1] = { 0 };
+	struct fuse_opt table[ARRAY_SIZE(options) + 1] = { 0 };
 	struct fuse_opt *opt = table;
 	int err;
 
-	for (size_t i = 0; i < NR_OPTIONS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (options[i].match)
 			*opt++ = (struct fuse_opt){ options[i].match, options[i].offset,
 						    options[i].value };

@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 struct phyr_dev;
 struct phyrfs_stats;
 
@@ -79,7 +81,7 @@ struct phyrfs {
 	struct fuse_session *se;
 	struct phyrfs_inode root;
 	bool no_flush; /* closing a file of the source reports nothing */
-	int proc_fd; /* /proc/self/fd: turns an O_PATH fd into a usable one */
+	int proc_fd;   /* /proc/self/fd: turns an O_PATH fd into a usable one */
 
 	pthread_mutex_t table_lock;
 	struct phyrfs_inode **buckets; /* table_lock */
@@ -99,7 +101,7 @@ struct phyrfs {
 	atomic_bool passthrough; /* data may bypass the daemon */
 	atomic_ulong nr_opens_passed;
 	atomic_ulong nr_opens_daemon;
-	struct phyr_dev *dev;	 /* open as long as the mount is in phyr's scope */
+	struct phyr_dev *dev; /* open as long as the mount is in phyr's scope */
 
 	/* Start: main.c and ready.c. */
 	int ready_fd;		/* the waiting parent, or -1 */

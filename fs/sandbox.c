@@ -45,10 +45,10 @@ static int filter_fill(scmp_filter_ctx filter)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof(calls) / sizeof(calls[0]); i++)
+	for (size_t i = 0; !err && i < ARRAY_SIZE(calls); i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 				       seccomp_syscall_resolve_name(calls[i]), 0);
-	for (size_t i = 0; !err && i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
+	for (size_t i = 0; !err && i < ARRAY_SIZE(ioctls); i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 				       SCMP_A1_32(SCMP_CMP_EQ, ioctls[i]));
 	if (!err) /* a umask of its own for each thread */

@@ -39,7 +39,7 @@ static void source_kind(struct phyrfs *fs, struct fuse_conn_info *conn)
 	conn->max_backing_stack_depth = FUSE_BACKING_STACKED_UNDER;
 	if (fstatfs(fs->root.fd, &st))
 		return;
-	for (size_t i = 0; i < sizeof(filesystems) / sizeof(filesystems[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(filesystems); i++) {
 		if (filesystems[i].type != (unsigned long)st.f_type)
 			continue;
 		fs->no_flush = filesystems[i].no_flush;
