@@ -57,6 +57,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	fs->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
 	source_kind(fs, conn);
 
+	/* One look-up that is slow does not hold up all others in the directory. */
+	fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
+
 	/* The kernel refuses to truncate a running program, if it may look first. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 
