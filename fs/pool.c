@@ -49,7 +49,7 @@ static void caller_note(pid_t id)
 	if (pool.nr_requests % NR_SLOTS)
 		return;
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
-		nr += pool.last[i] + RECENT > pool.nr_requests;
+		nr += pool.last[i] && pool.last[i] + RECENT > pool.nr_requests;
 	pool.nr_wanted = nr ? nr : 1;
 }
 
