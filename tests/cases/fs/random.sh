@@ -29,6 +29,8 @@ mkdir m
 trap finish EXIT
 export ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1
+echo leak:fuse_session_mount >leaks # libfuse's, freed where it unmounts by itself
+export LSAN_OPTIONS=suppressions=$PWD/leaks
 # fewer fds than there are files; the search for leaks at the end takes more system calls
 (ulimit -n 256 && exec phyrfs -f "$T_DIR" m -o sandbox=off) 2>said &
 daemon=$!
