@@ -512,6 +512,32 @@ static void dio_wait(struct kshim_dio *dio)
 	__set_current_state(TASK_RUNNING);
 }
 
+/* Everything is queued, or io.error says why not. */
+static ssize_t dio_leave(struct kshim_dio *dio, bool wait)
+{
+	if (dio->write_through)
+		dio->need_sync = false;
+	this_cpu_inc(dio->io.stats->cpu->calls[dio->write][PHYR_DIRECT]);
+
+	/*
+	 * With the submitter's reference goes the right to touch an asynchronous dio:
+	 * its completion may have freed it. Before that, the module gets a user for it,
+	 * whom the completion takes away.
+	 */
+	dio->wait = wait;
+	if (!wait)
+		kshim_user_get();
+	if (atomic_dec_and_test(&dio->io.refs)) {
+		if (!wait)
+			kshim_user_put();
+		return dio_complete(dio);
+	}
+	if (!wait)
+		return -EIOCBQUEUED;
+	dio_wait(dio);
+	return dio_complete(dio);
+}
+
 static ssize_t dio_submit(struct kshim_dio *dio, const struct dio_args *args)
 {
 	struct iomap_iter iomi = {
@@ -557,28 +583,25 @@ static ssize_t dio_submit(struct kshim_dio *dio, const struct dio_args *args)
 	}
 	if (ret < 0)
 		kshim_io_fail(&dio->io, ret);
-	if (dio->write_through)
-		dio->need_sync = false;
-	this_cpu_inc(dio->io.stats->cpu->calls[dio->write][PHYR_DIRECT]);
-
-	/*
-	 * With the submitter's reference goes the right to touch an asynchronous dio:
-	 * its completion may have freed it. Before that, the module gets a user for it,
-	 * whom the completion takes away.
-	 */
-	dio->wait = wait;
-	if (!wait)
-		kshim_user_get();
-	if (atomic_dec_and_test(&dio->io.refs)) {
-		if (!wait)
-			kshim_user_put();
-		return dio_complete(dio);
-	}
-	if (!wait)
-		return -EIOCBQUEUED;
-	dio_wait(dio);
-	return dio_complete(dio);
+	return dio_leave(dio, wait);
 }
+
+#ifdef KSHIM_HAVE_READ_SIMPLE
+/* The same for one mapping, which the caller has made, after what else comes first. */
+static ssize_t dio_submit_simple(struct kshim_dio *dio, const struct dio_args *args,
+				 const struct iomap_iter *iomi)
+{
+	ssize_t ret;
+
+	args->iocb->ki_flags &= ~IOCB_HIPRI;
+	ret = dio_blocks(dio, iomi, args->iter);
+	if (ret > 0)
+		ret = dio->stop;
+	if (ret < 0)
+		kshim_io_fail(&dio->io, ret);
+	return dio_leave(dio, is_sync_kiocb(args->iocb));
+}
+#endif
 
 /* ----------------------------------------------------------------- decision */
 
@@ -732,6 +755,21 @@ static noinline ssize_t dio_run_on_stack(const struct dio_args *args,
 	return dio_run(&dio, args, tried);
 }
 
+/* For asynchronous I/O. Takes over the reference to @mount. */
+static struct kshim_dio *dio_alloc(const struct dio_args *args, struct kshim_mount *mount)
+{
+	struct kshim_dio *dio = kmem_cache_alloc(dio_cache, GFP_KERNEL);
+
+	if (!dio) {
+		kshim_mount_put(mount);
+		return NULL;
+	}
+	dio_init(dio, args, mount);
+	INIT_WORK(&dio->work, dio_work);
+	dio->on_stack = false;
+	return dio;
+}
+
 /* Takes over the reference to @mount. */
 static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount, bool tried)
 {
@@ -739,15 +777,8 @@ static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount, bo
 
 	if (is_sync_kiocb(args->iocb))
 		return dio_run_on_stack(args, mount, tried);
-	dio = kmem_cache_alloc(dio_cache, GFP_KERNEL);
-	if (!dio) {
-		kshim_mount_put(mount);
-		return -ENOMEM;
-	}
-	dio_init(dio, args, mount);
-	INIT_WORK(&dio->work, dio_work);
-	dio->on_stack = false;
-	return dio_run(dio, args, tried);
+	dio = dio_alloc(args, mount);
+	return dio ? dio_run(dio, args, tried) : -ENOMEM;
 }
 
 ssize_t phyr_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
@@ -848,9 +879,61 @@ asm("	.pushsection .text, \"ax\", @progbits\n"
     "	.size read_simple_body, . - read_simple_body\n"
     "	.popsection\n");
 
+/* Does the mapping hold blocks for all of the read, and need nothing else? */
+static bool mapping_is_simple(const struct iomap_iter *iomi)
+{
+	return iomi->iomap.type == IOMAP_MAPPED &&
+	       !(iomi->iomap.flags & IOMAP_F_INTEGRITY) &&
+	       iomap_length(iomi) == iomi->len;
+}
+
+/* dio_run() for what it finds out at once, and otherwise -ENOTBLK. */
+static ssize_t dio_run_simple(struct kshim_dio *dio, const struct dio_args *args,
+			      const struct iomap_iter *iomi)
+{
+	unsigned long uaddr;
+
+	if (iter_range(args->iter, &uaddr) == iomi->len &&
+	    kshim_region_known(uaddr, iomi->len, true, &dio->first.vec)) {
+		phyr_iter_init(&dio->it, &dio->first.vec);
+		if (dio_allow(dio, args) == PHYR_DIRECT)
+			return dio_submit_simple(dio, args, iomi);
+	}
+	dio_free(dio, false);
+	return -ENOTBLK;
+}
+
+static noinline ssize_t dio_read_simple_on_stack(const struct dio_args *args,
+						 struct kshim_mount *mount,
+						 const struct iomap_iter *iomi)
+{
+	struct kshim_dio dio __uninitialized;
+
+	dio_init(&dio, args, mount);
+	dio.on_stack = true;
+	return dio_run_simple(&dio, args, iomi);
+}
+
+/* A read of not more than a block, whose buffer may be device memory. */
+static noinline ssize_t dio_read_simple(struct kiocb *iocb, struct iov_iter *iter,
+					const struct iomap_iter *iomi)
+{
+	struct dio_args args = { .iocb = iocb, .iter = iter };
+	struct kshim_mount *mount;
+	struct kshim_dio *dio;
+
+	mount = mapping_is_simple(iomi) ? kshim_mount_find(iocb->ki_filp) : NULL;
+	if (!mount)
+		return -ENOTBLK;
+	if (is_sync_kiocb(iocb))
+		return dio_read_simple_on_stack(&args, mount, iomi);
+	dio = dio_alloc(&args, mount);
+	return dio ? dio_run_simple(dio, &args, iomi) : -ENOTBLK;
+}
+
 /*
- * Host memory goes the short way. What it refuses goes the general one, which finds out
- * what memory it is, as does at once what is known not to be plain.
+ * Host memory goes the kernel's short way, and what is known to be device memory one of
+ * its own. What is refused there goes the general way, which finds out what memory it is.
  */
 ssize_t kshim_hook_read_simple(struct kiocb *iocb, struct iov_iter *iter,
 			       struct iomap_iter *iomi)
@@ -859,13 +942,16 @@ ssize_t kshim_hook_read_simple(struct kiocb *iocb, struct iov_iter *iter,
 
 	kshim_user_get();
 	if (unlikely(kshim_regions_maybe(current->mm)) && !iter_is_plain(iter)) {
-		inode_dio_end(iomi->inode);
-		ret = -ENOTBLK;
+		ret = dio_read_simple(iocb, iter, iomi);
+		if (ret == -ENOTBLK)
+			inode_dio_end(iomi->inode);
 	} else {
 		ret = read_simple_body(iocb, iter, iomi);
+		if (ret == -EFAULT)
+			ret = -ENOTBLK;
 	}
 	kshim_user_put();
-	return ret == -EFAULT ? -ENOTBLK : ret;
+	return ret;
 }
 EXPORT_SYMBOL_GPL(kshim_hook_read_simple);
 #endif
