@@ -21,8 +21,8 @@ ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 
 /*
  * In place of 7.3's __iomap_dio_read_simple(), the short way of ext4 and xfs for reads
- * of up to one block, which stays that of host memory; everything else is sent the general
- * way, which is iomap_dio_rw().
+ * of up to one block, which stays that of host memory. -ENOTBLK: the caller is to go the
+ * general way, which is iomap_dio_rw().
  */
 ssize_t kshim_hook_read_simple(struct kiocb *iocb, struct iov_iter *iter,
 			       struct iomap_iter *iomi);
