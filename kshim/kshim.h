@@ -319,6 +319,24 @@ void kshim_region_put(struct kshim_region *region);	/* any context */
  */
 int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, struct phyr_vec *vec);
+/* Is all of it known, for this access? */
+bool kshim_region_knows(struct kshim_region *region, unsigned long uaddr, size_t len,
+			bool write);
+/*
+ * The map that was made while mmu_interval_read_begin() said @seq becomes that of the
+ * region, which owns it, or is freed: -ESTALE, the page tables changed meanwhile.
+ */
+int kshim_region_publish(struct kshim_region *region, struct kshim_map *map,
+			 unsigned long seq);
+/* Forget other regions until @nr more ranges are within bounds; false: they are not. */
+bool kshim_ranges_make_room(unsigned int nr, const struct kshim_region *keep);
+void kshim_regions_revoke(const struct phyr_provider *provider);  /* NULL: all */
+u64 kshim_regions_revoked(void);
+int kshim_regions_init(void);
+void kshim_regions_exit(void);
+
+/* ------------------------------------------------------------------ learn.c */
+
 /*
  * Make it known: a part of one window. May sleep. @ret_reason tells why -EFAULT when
  * it is not the caller's mistake. -ESTALE: the region was closed meanwhile, get a new
@@ -326,10 +344,6 @@ int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t l
  */
 int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, enum phyr_reason *ret_reason);
-void kshim_regions_revoke(const struct phyr_provider *provider);  /* NULL: all */
-u64 kshim_regions_revoked(void);
-int kshim_regions_init(void);
-void kshim_regions_exit(void);
 
 /* ------------------------------------------------------------------- nvme.c */
 

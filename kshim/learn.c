@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Learning: what the page tables say of a region becomes its map. The walk takes along
+ * the mapped pages around those that are asked for, a window at a time.
+ */
+#include <linux/slab.h>
+
+#include "kshim.h"
+#include "walk.h"
+
+/* A walk is of one window, which is one page table. */
+#define REGION_RUNS_MAX		PTRS_PER_PTE
+/* What most windows have is found on the stack. */
+#define REGION_RUNS_FEW		12
+
+/* What a walk has found, and whose it is. */
+struct region_walk {
+	struct kshim_runs runs;
+	struct kshim_extent *extent;
+	unsigned int nr, max;
+};
+
+/*
+ * Walk the pages [at, stop). Those that are wanted are faulted in, the others only
+ * taken along. A leaf that is larger than a page table is taken as a whole. Returns how
+ * far it came, or an error; -ENOSPC: more runs than there is room for.
+ */
+static long region_walk_part(struct kshim_region *region, unsigned long at,
+			     unsigned long stop, bool wanted, bool write,
+			     struct kshim_runs *runs)
+{
+	struct mm_struct *mm = region->mm;
+	struct vm_area_struct *vma;
+	unsigned long faulted = 0;
+	struct kshim_run *last;
+	int ret;
+
+	while (at < stop) {
+		vma = kshim_walk_vma(mm, at);
+		ret = IS_ERR(vma) ? -EFAULT :
+		      kshim_walk_runs(vma, at, stop, wanted && write, runs);
+		if (!ret) {
+			last = &runs->run[runs->nr - 1];
+			if (!wanted)
+				last->len = min(last->len, stop - last->uaddr);
+			last->len = min(last->len, region->end - last->uaddr);
+			at = last->uaddr + last->len;
+		} else if (ret == -ENOSPC) {
+			return ret;
+		} else if (!wanted) {
+			at += PAGE_SIZE;
+		} else if (ret == -EAGAIN && faulted != at) {
+			ret = kshim_walk_fault(mm, at, write);
+			if (ret)
+				return ret == -ENOMEM ? ret : -EFAULT;
+			faulted = at;
+		} else {
+			return -EFAULT;
+		}
+	}
+	return at;
+}
+
+/* Walk the window around [uaddr, end). */
+static int region_walk(struct kshim_region *region, unsigned long uaddr,
+		       unsigned long end, bool write, struct kshim_runs *runs)
+{
+	unsigned long start = max(round_down(uaddr, KSHIM_WINDOW_BYTES), region->start);
+	unsigned long stop = min(round_up(end, KSHIM_WINDOW_BYTES), region->end);
+	long at;
+
+	at = region_walk_part(region, start, round_down(uaddr, PAGE_SIZE), false, write,
+			      runs);
+	if (at >= 0)
+		at = region_walk_part(region, round_down(uaddr, PAGE_SIZE),
+				      round_up(end, PAGE_SIZE), true, write, runs);
+	if (at >= 0)
+		at = region_walk_part(region, at, stop, false, write, runs);
+	return min(at, 0);
+}
+
+/* The provider's place in the region's list, or -1 when that is full. */
+static int region_slot(struct kshim_region *region, struct phyr_provider *provider)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&region->fill);
+	for (i = 0; i < region->nr_providers; i++)
+		if (region->provider[i] == provider)
+			return i;
+	if (i == KSHIM_REGION_PROVIDERS)
+		return -1;
+	refcount_inc(&provider->refs);
+	region->provider[i] = provider;
+	/* pairs with region_has() */
+	smp_wmb();
+	WRITE_ONCE(region->nr_providers, i + 1);
+	return i;
+}
+
+/* How much of the front of a run is one provider's, and which; 0: nobody's. */
+static size_t run_own(struct kshim_region *region, const struct kshim_run *run,
+		      int *ret_slot)
+{
+	struct phyr_provider *provider = kshim_provider_get(run->phys, PAGE_SIZE);
+	size_t len = 0;
+
+	if (!provider)
+		return 0;
+	*ret_slot = region_slot(region, provider);
+	/* either it is seen dead here, or kshim_regions_revoke() sees that it is used */
+	smp_mb();
+	if (*ret_slot >= 0 && !READ_ONCE(provider->dead))
+		len = min(run->len, round_down(provider->start + provider->len - run->phys,
+					       PAGE_SIZE));
+	kshim_provider_put(provider);
+	return len;
+}
+
+/* Find whose memory the runs are; pages that are nobody's are dropped, unless wanted. */
+static int walk_own(struct kshim_region *region, struct region_walk *walk,
+		    unsigned long uaddr, unsigned long end, enum phyr_reason *ret_reason)
+{
+	struct kshim_run run;
+	unsigned int i;
+	size_t n;
+	int slot;
+
+	walk->nr = 0;
+	for (i = 0; i < walk->runs.nr; i++) {
+		run = walk->runs.run[i];
+		for (; run.len && walk->nr < walk->max; run.uaddr += n, run.phys += n,
+		     run.len -= n) {
+			n = run_own(region, &run, &slot);
+			if (n) {
+				walk->extent[walk->nr++] = (struct kshim_extent){
+					.page = (run.uaddr - region->start) >> PAGE_SHIFT,
+					.nr = n >> PAGE_SHIFT,
+					.pfn = PHYS_PFN(run.phys),
+					.slot = slot,
+					.readable = run.readable,
+					.writable = run.writable,
+				};
+			} else if (run.uaddr < end && run.uaddr + PAGE_SIZE > uaddr) {
+				*ret_reason = PHYR_NOT_DEVICE_MEMORY;
+				return -EFAULT;
+			} else {
+				/* nobody is asked about each page that nobody wants */
+				n = run.uaddr < uaddr ?
+					min(run.len, round_down(uaddr, PAGE_SIZE) - run.uaddr) :
+					run.len;
+			}
+		}
+	}
+	return 0;
+}
+
+#define EXTENT_NR_MAX	((1U << 28) - 1)
+
+static bool extent_joins(const struct kshim_extent *a, const struct kshim_extent *b)
+{
+	return a->page + a->nr == b->page && a->pfn + a->nr == b->pfn &&
+	       a->slot == b->slot && a->readable == b->readable &&
+	       a->writable == b->writable && a->nr + b->nr <= EXTENT_NR_MAX;
+}
+
+/* Add the part of an extent that lies in the pages [from, to). */
+static void map_add(struct kshim_map *map, struct kshim_extent extent, u64 from, u64 to)
+{
+	struct kshim_extent *last = map->nr ? &map->extent[map->nr - 1] : NULL;
+	u64 end = min_t(u64, extent.page + extent.nr, to);
+
+	from = max_t(u64, from, extent.page);
+	if (from >= end)
+		return;
+	extent.pfn += from - extent.page;
+	extent.page = from;
+	extent.nr = end - from;
+	if (last && extent_joins(last, &extent)) {
+		last->nr += extent.nr;
+		return;
+	}
+	map->nr++;
+	map->extent[map->nr - 1] = extent;
+}
+
+/* The same in no more memory than it needs, if there is any. */
+static struct kshim_map *map_trim(struct kshim_map *map)
+{
+	struct kshim_map *exact;
+
+	exact = kvmalloc(struct_size(exact, extent, map->nr), GFP_KERNEL_ACCOUNT);
+	if (!exact)
+		return map;
+	exact->nr = map->nr;
+	memcpy(exact->extent, map->extent, flex_array_size(map, extent, map->nr));
+	kvfree(map);
+	return exact;
+}
+
+/* Old map and walk in one; where both know something, the walk is newer. */
+static struct kshim_map *map_merge(const struct kshim_map *old,
+				   const struct region_walk *walk)
+{
+	unsigned int i = 0, w, max = (old ? old->nr : 0) + 2 * walk->nr;
+	struct kshim_map *map;
+	u64 at = 0, to;
+
+	map = kvmalloc(struct_size(map, extent, max), GFP_KERNEL);
+	if (!map)
+		return NULL;
+	map->nr = 0;
+	for (w = 0; w <= walk->nr; w++) {
+		to = w < walk->nr ? walk->extent[w].page : U64_MAX;
+		/* what the old map knows between the last run and this one */
+		for (; old && i < old->nr && old->extent[i].page < to; i++) {
+			map_add(map, old->extent[i], at, to);
+			if (old->extent[i].page + old->extent[i].nr > to)
+				break;
+		}
+		if (w == walk->nr)
+			break;
+		map_add(map, walk->extent[w], 0, U64_MAX);
+		at = walk->extent[w].page + walk->extent[w].nr;
+	}
+	return map_trim(map);
+}
+
+/* The new map, within bounds: other regions are forgotten for it, then its own past. */
+static struct kshim_map *map_new(struct kshim_region *region, const struct region_walk *walk)
+{
+	const struct kshim_map *old = rcu_dereference_protected(region->map,
+						lockdep_is_held(&region->fill));
+	unsigned int nr_old = old ? old->nr : 0;
+	struct kshim_map *map = map_merge(old, walk);
+
+	if (!map || map->nr <= nr_old || kshim_ranges_make_room(map->nr - nr_old, region))
+		return map;
+	kvfree(map);
+	return map_merge(NULL, walk);
+}
+
+static int region_learn(struct kshim_region *region, unsigned long uaddr,
+			unsigned long end, bool write, struct region_walk *walk,
+			enum phyr_reason *ret_reason)
+{
+	struct kshim_map *map;
+	unsigned long seq;
+	int ret;
+
+	if (READ_ONCE(region->gate.closed))
+		return -ESTALE;
+	/* somebody else may have been before */
+	if (kshim_region_knows(region, uaddr, end - uaddr, write))
+		return 0;
+	walk->runs.nr = 0;
+	seq = mmu_interval_read_begin(&region->mni);
+	mmap_read_lock(region->mm);
+	ret = region_walk(region, uaddr, end, write, &walk->runs);
+	mmap_read_unlock(region->mm);
+	if (!ret)
+		ret = walk_own(region, walk, uaddr, end, ret_reason);
+	if (ret)
+		return READ_ONCE(region->gate.closed) ? -ESTALE : ret;
+	map = map_new(region, walk);
+	return map ? kshim_region_publish(region, map, seq) : -ENOMEM;
+}
+
+/* The same with room for every page of a window to be a run of its own. */
+static int region_learn_many(struct kshim_region *region, unsigned long uaddr,
+			     unsigned long end, bool write, enum phyr_reason *ret_reason)
+{
+	struct region_walk walk = {
+		.runs.max = REGION_RUNS_MAX,
+		.max = REGION_RUNS_MAX + KSHIM_REGION_PROVIDERS,
+	};
+	int ret = -ENOMEM;
+
+	walk.runs.run = kvmalloc_array(walk.runs.max, sizeof(*walk.runs.run), GFP_KERNEL);
+	walk.extent = kvmalloc_array(walk.max, sizeof(*walk.extent), GFP_KERNEL);
+	if (walk.runs.run && walk.extent)
+		ret = region_learn(region, uaddr, end, write, &walk, ret_reason);
+	kvfree(walk.extent);
+	kvfree(walk.runs.run);
+	return ret == -ENOSPC ? -ENOMEM : ret;
+}
+
+int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
+		      bool write, enum phyr_reason *ret_reason)
+{
+	struct kshim_extent extent[REGION_RUNS_FEW + KSHIM_REGION_PROVIDERS];
+	struct kshim_run run[REGION_RUNS_FEW];
+	struct region_walk walk = {
+		.runs.run = run, .runs.max = ARRAY_SIZE(run),
+		.extent = extent, .max = ARRAY_SIZE(extent),
+	};
+	int ret;
+
+	mutex_lock(&region->fill);
+	ret = region_learn(region, uaddr, uaddr + len, write, &walk, ret_reason);
+	if (ret == -ENOSPC)
+		ret = region_learn_many(region, uaddr, uaddr + len, write, ret_reason);
+	mutex_unlock(&region->fill);
+	if (ret == -ENOMEM)
+		*ret_reason = PHYR_NO_MEMORY;
+	return ret;
+}
