@@ -388,14 +388,14 @@ static int xfer_check(const struct kshim_disk *disk, const struct kshim_xfer *xf
 }
 
 /*
- * The most bytes of a command. With an IOMMU the driver keeps the queue's limit at what
- * is cheap to map for each I/O (dma_opt_mapping_size()); here nothing is, so what the
- * controller takes holds if it is known.
+ * With an IOMMU the driver keeps the queue's limit at what is cheap to map for each I/O
+ * (dma_opt_mapping_size()); here nothing is, so what the controller takes holds if it is
+ * known.
  */
-static size_t cmd_limit(const struct kshim_nvme *nvme, const struct request_queue *q)
+size_t kshim_cmd_bytes(const struct kshim_disk *disk)
 {
-	size_t queue = (size_t)queue_max_hw_sectors(q) << SECTOR_SHIFT;
-	size_t controller = READ_ONCE(nvme->max_bytes);
+	size_t queue = (size_t)queue_max_hw_sectors(disk->gendisk->queue) << SECTOR_SHIFT;
+	size_t controller = READ_ONCE(disk->nvme->max_bytes);
 
 	return min(max(queue, controller), CMD_BYTES_MAX);
 }
@@ -411,7 +411,7 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 	ret = xfer_check(io->disk, xfer, len, &sector);
 	if (!ret && io->provider != provider && kshim_io_reach(io, provider) != PHYR_DIRECT)
 		ret = -EREMOTEIO;
-	limit = ret ? 0 : cmd_limit(io->disk->nvme, q);
+	limit = ret ? 0 : kshim_cmd_bytes(io->disk);
 	while (!ret && len) {
 		bytes = kshim_split_bytes(sector, len, limit, q->limits.chunk_sectors);
 		ret = cmd_queue(io, xfer, sector, bytes, io->delta, &bytes);

@@ -15,8 +15,8 @@
 
 #include "dio.h"
 
-/* From here on commands are collected and sent together. */
-#define DIO_PLUG_BYTES	(128UL << 10)
+/* More commands than these are collected and sent together: for fewer it costs more. */
+#define DIO_PLUG_COMMANDS	3
 
 static struct kmem_cache *dio_cache;
 static struct workqueue_struct *dio_wq;
@@ -370,6 +370,7 @@ ssize_t kshim_dio_submit(struct kshim_dio *dio, const struct dio_args *args)
 		.private = args->private,
 	};
 	struct blk_plug plug __uninitialized;
+	unsigned int nr_mappings = 0;
 	bool plugged;
 	bool wait = is_sync_kiocb(args->iocb) || args->dio_flags & IOMAP_DIO_FORCE_WAIT;
 	ssize_t ret;
@@ -383,12 +384,17 @@ ssize_t kshim_dio_submit(struct kshim_dio *dio, const struct dio_args *args)
 	args->iocb->ki_flags &= ~IOCB_HIPRI;
 	inode_dio_begin(iomi.inode);
 
-	/* for a single command it costs more than it brings */
-	plugged = iomi.len > DIO_PLUG_BYTES;
+	plugged = iomi.len > DIO_PLUG_COMMANDS * kshim_cmd_bytes(dio->io.disk);
 	if (plugged)
 		blk_start_plug(&plug);
-	while ((ret = kshim_iomap_next(&iomi, args->ops)) > 0)
+	while ((ret = kshim_iomap_next(&iomi, args->ops)) > 0) {
+		/* each has a command at least */
+		if (nr_mappings++ == DIO_PLUG_COMMANDS && !plugged) {
+			blk_start_plug(&plug);
+			plugged = true;
+		}
 		kshim_iomap_done(&iomi, dio_mapping(dio, &iomi, args->iter));
+	}
 	if (plugged)
 		blk_finish_plug(&plug);
 

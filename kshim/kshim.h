@@ -407,6 +407,8 @@ static inline bool kshim_iter_is_simple(const struct phyr_iter *it)
 	return it->vec->nr == 1 && it->vec->hold->gate;
 }
 
+/* The most bytes of a command. */
+size_t kshim_cmd_bytes(const struct kshim_disk *disk);
 /* Commands for the front of the stretch, which is device memory of one hold. */
 int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len);
 /* May the io's disk reach this device memory? Keeps the address in the io. May sleep. */
