@@ -188,26 +188,43 @@ static int handle_keep(struct phyrfs *fs, struct phyrfs_inode *inode)
 }
 
 /*
- * Take the fd of an inode that nobody uses. A file without a name keeps it: there is
- * nothing else that a handle would find.
+ * Take the fd of an inode that nobody uses, to close it, or return -1. A file without a
+ * name keeps it, unless @nameless: there is nothing else that a handle would find.
  */
-static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
+static int fd_take(struct phyrfs *fs, struct phyrfs_inode *inode, bool nameless)
 {
-	bool closed = false;
 	struct stat st;
+	int fd = -1;
 
 	if (inode->fd < 0 || inode->nr_opens || !users_change(inode, 0, FD_CLOSING))
-		return false;
-	if (fstat(inode->fd, &st) || !st.st_nlink)
+		return -1;
+	if (fstat(inode->fd, &st) || !st.st_nlink != nameless)
 		goto out;
 	if (!inode->handle && handle_keep(fs, inode))
 		goto out;
-	close(inode->fd);
+	fd = inode->fd;
 	inode->fd = -1;
-	closed = true;
 out:
 	inode->nr_users = 0;
-	return closed;
+	return fd;
+}
+
+int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	int fd = fd_take(fs, inode, true);
+
+	if (fd >= 0)
+		atomic_fetch_sub(&fs->nr_fds, 1);
+	return fd;
+}
+
+static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	int fd = fd_take(fs, inode, false);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 /*

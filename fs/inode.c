@@ -315,6 +315,21 @@ void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t
 		inode_free(fs, inode);
 }
 
+/* To free the blocks of a large file takes long: not under the lock. */
+void phyrfs_inode_unlinked(struct phyrfs *fs, const struct stat *st)
+{
+	struct phyrfs_inode *inode;
+	int fd = -1;
+
+	pthread_mutex_lock(&fs->table_lock);
+	inode = *table_find(fs, st->st_dev, st->st_ino);
+	if (inode)
+		fd = phyrfs_fd_take_nameless(fs, inode);
+	pthread_mutex_unlock(&fs->table_lock);
+	if (fd >= 0)
+		close(fd);
+}
+
 int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 		      int *ret_fd)
 {

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,15 +27,26 @@ void phyrfs_message(const char *format, ...)
 	fprintf(stderr, "phyrfs: %s\n", line);
 }
 
-/* An fd for each open file, and for as many inodes (fd.c). */
-static void raise_fd_limit(void)
+static void raise_limit(int resource)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit))
+	if (getrlimit(resource, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	setrlimit(resource, &limit);
+}
+
+/*
+ * An fd for each open file, and for as many inodes (fd.c). The size of files is limited
+ * by the clients' limits, which the kernel knows; one that stays here is an error to
+ * them, and no signal that ends the daemon.
+ */
+static void raise_limits(void)
+{
+	raise_limit(RLIMIT_NOFILE);
+	raise_limit(RLIMIT_FSIZE);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /*
@@ -95,7 +107,7 @@ static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
 		printf("phyrfs %s, libfuse %s\n", PHYR_VERSION, fuse_pkgversion());
 		return 0;
 	}
-	raise_fd_limit();
+	raise_limits();
 	err = phyrfs_cred_init();
 	if (!err && !fs->opts.foreground)
 		err = background(fs);

@@ -134,17 +134,34 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 		reply_lookup(req, parent, name, true);
 }
 
+/* Is @name the last one of a file that takes space? */
+static bool name_holds_space(int dir_fd, const char *name, struct stat *ret_st)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
+	    st.st_nlink != 1 || !st.st_blocks)
+		return false;
+	*ret_st = st;
+	return true;
+}
+
 static void name_remove(fuse_req_t req, fuse_ino_t parent_ino, const char *name,
 			int flags)
 {
 	struct phyrfs_inode *parent = phyrfs_inode_of(req, parent_ino);
+	bool frees = false;
 	int dir_fd, err;
+	struct stat st;
 
 	err = dir_get(req, parent, name, &dir_fd);
 	if (!err) {
+		frees = !flags && name_holds_space(dir_fd, name, &st);
 		err = unlinkat(dir_fd, name, flags) ? -errno : 0;
 		phyrfs_fd_put(parent);
 	}
+	if (!err && frees)
+		phyrfs_inode_unlinked(phyrfs_of(req), &st);
 	phyrfs_reply_err(req, err);
 }
 
@@ -164,6 +181,8 @@ static void op_rename(fuse_req_t req, fuse_ino_t old_ino, const char *old_name,
 	struct phyrfs_inode *old_parent = phyrfs_inode_of(req, old_ino);
 	struct phyrfs_inode *new_parent = phyrfs_inode_of(req, new_ino);
 	int err, new_fd, old_fd;
+	bool frees = false;
+	struct stat st;
 
 	err = dir_get(req, old_parent, old_name, &old_fd);
 	if (err)
@@ -171,8 +190,11 @@ static void op_rename(fuse_req_t req, fuse_ino_t old_ino, const char *old_name,
 	err = dir_get(req, new_parent, new_name, &new_fd);
 	if (err)
 		goto put_old;
+	frees = !flags && name_holds_space(new_fd, new_name, &st);
 	err = renameat2(old_fd, old_name, new_fd, new_name, flags) ? -errno : 0;
 	phyrfs_fd_put(new_parent);
+	if (!err && frees)
+		phyrfs_inode_unlinked(phyrfs_of(req), &st);
 put_old:
 	phyrfs_fd_put(old_parent);
 reply:

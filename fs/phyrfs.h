@@ -174,6 +174,12 @@ void phyrfs_fd_put(struct phyrfs_inode *inode);
  */
 bool phyrfs_fd_merge(struct phyrfs_inode *inode, struct phyrfs_inode *new);
 
+/*
+ * The fd of @inode, for the caller to close, or -1 if somebody uses it or it has a name.
+ * Under table_lock.
+ */
+int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode);
+
 /* "/proc/self/fd/N", for system calls that take only a path. */
 #define PHYRFS_PROC_LEN 32
 void phyrfs_fd_proc(int fd, char *buf);
@@ -213,6 +219,12 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd,
 
 /* Take back @nr references of the kernel; the last one frees the inode. */
 void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t nr);
+
+/*
+ * @st is of a file that has lost a name. If that was its last one, and nobody has it open,
+ * let its space be free now, and not when the kernel comes to forget it.
+ */
+void phyrfs_inode_unlinked(struct phyrfs *fs, const struct stat *st);
 
 /* Open @inode itself, @flags as of open(2). -ENXIO: it is no regular file. */
 int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
