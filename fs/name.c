@@ -8,7 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+/* Bytes that can be written before the kernel has forgotten a file. */
+#define SPACE_SHORT (64 << 20)
 
 /* The fd of the directory @parent, to do something with @name in it. */
 static int dir_get(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
@@ -134,13 +138,23 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 		reply_lookup(req, parent, name, true);
 }
 
-/* Is @name the last one of a file that takes space? */
+/*
+ * Is @name the last one of a file whose space will be missed? Then it is to be free when
+ * the caller goes on, and not when the kernel comes to forget the file, a moment later.
+ * Elsewhere that is early enough, and spares who has the file by O_PATH an ESTALE.
+ */
 static bool name_holds_space(int dir_fd, const char *name, struct stat *ret_st)
 {
+	struct statvfs fs;
 	struct stat st;
+	uint64_t bytes;
 
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
-	    st.st_nlink != 1 || !st.st_blocks)
+	    st.st_nlink != 1 || !st.st_blocks || fstatvfs(dir_fd, &fs))
+		return false;
+	bytes = (uint64_t)st.st_blocks * 512;
+	if ((uint64_t)fs.f_bavail * fs.f_frsize >
+	    (bytes > SPACE_SHORT ? bytes : SPACE_SHORT))
 		return false;
 	*ret_st = st;
 	return true;

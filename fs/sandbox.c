@@ -67,6 +67,8 @@ int phyrfs_sandbox_enter(void)
 		return -ENOMEM;
 	/* all threads: they exist by now */
 	err = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (!err) /* a tree of comparisons, not a list */
+		err = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (!err)
 		err = filter_fill(filter);
 	if (!err)

@@ -191,7 +191,28 @@ static void identity(void)
 	close(fd);
 }
 
+/* Who has a file by O_PATH keeps it, and can open it later. */
+static void by_path(void)
+{
+	char path[64];
+	int fd, again;
+
+	posix_label("O_PATH");
+	posix_file("f", "text", 0644);
+	posix_file("g", "new", 0644);
+	fd = MUST(open("f", O_PATH));
+	CALL(rename("g", "f"));
+	posix_see_fd(fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = CALL(open(path, O_RDWR));
+	CALL(pwrite(again, "more", 4, 4));
+	posix_see_data_fd(again);
+	close(again);
+	SHUT(open(path, O_RDONLY));
+	close(fd);
+}
+
 const struct posix_script posix_handle[] = {
-	{ "unlinked", unlinked }, { "renamed", renamed }, { "several", several },
-	{ "identity", identity }, { NULL, NULL },
+	{ "unlinked", unlinked }, { "by_path", by_path },   { "renamed", renamed },
+	{ "several", several },	  { "identity", identity }, { NULL, NULL },
 };
