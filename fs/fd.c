@@ -19,8 +19,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define FD_CLOSING  (-1)
-#define CLOSE_BATCH 64 /* fds that are given back at a time */
+#define FD_CLOSING (-1)
+#define LOOK_BATCH 256 /* fds that are looked at, for some to be given back */
 
 /* The handle of what @fd is open for, which the caller frees. */
 static int handle_of(int fd, struct file_handle **ret_handle, int *ret_mount_id)
@@ -78,6 +78,7 @@ void phyrfs_fds_init(struct phyrfs *fs)
 	struct file_handle *handle;
 	int fd, mount_id;
 
+	TAILQ_INIT(&fs->fds);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	/* The other half is for open files. */
 	fs->nr_fds_max = limit.rlim_cur / 2;
@@ -119,7 +120,7 @@ static void users_enter(struct phyrfs_inode *inode)
 	}
 }
 
-/* Only who opened it counts it; others may have waited for the lock meanwhile. */
+/* Only who opened it adds it; others may have waited for the lock meanwhile. */
 static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	bool opened = false;
@@ -137,8 +138,11 @@ static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
 		opened = fd >= 0;
 	}
 	pthread_mutex_unlock(&inode->lock);
-	if (opened)
-		phyrfs_fds_count(fs);
+	if (opened) {
+		pthread_mutex_lock(&fs->table_lock);
+		phyrfs_fds_add(fs, inode);
+		pthread_mutex_unlock(&fs->table_lock);
+	}
 	return fd;
 }
 
@@ -204,6 +208,7 @@ static int fd_take(struct phyrfs *fs, struct phyrfs_inode *inode, bool nameless)
 		goto out;
 	fd = inode->fd;
 	inode->fd = -1;
+	phyrfs_fds_remove(fs, inode);
 out:
 	inode->nr_users = 0;
 	return fd;
@@ -211,53 +216,56 @@ out:
 
 int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
-	int fd = fd_take(fs, inode, true);
-
-	if (fd >= 0)
-		atomic_fetch_sub(&fs->nr_fds, 1);
-	return fd;
+	return fd_take(fs, inode, true);
 }
 
-static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
+static void fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	int fd = fd_take(fs, inode, false);
 
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0;
 }
 
 /*
- * The clock algorithm over the table: an inode that was used since the hand last came by
- * is spared once.
+ * The clock algorithm: the fd that came first goes, but one that was used since it was
+ * last looked at is spared once.
  */
 static void fds_shrink(struct phyrfs *fs)
 {
-	size_t nr_closed = 0;
+	size_t target = fs->nr_fds_max - fs->nr_fds_max / 8;
+	struct phyrfs_inode *inode;
 
-	pthread_mutex_lock(&fs->table_lock);
-	for (size_t i = 0; i < 2 * fs->nr_buckets && nr_closed < CLOSE_BATCH; i++) {
-		struct phyrfs_inode *inode;
-
-		fs->hand = (fs->hand + 1) & (fs->nr_buckets - 1);
-		for (inode = fs->buckets[fs->hand]; inode; inode = inode->next) {
-			if (inode->used)
-				inode->used = false;
-			else
-				nr_closed += fd_close(fs, inode);
-		}
+	for (size_t i = 0; i < LOOK_BATCH && fs->nr_fds > target; i++) {
+		inode = TAILQ_FIRST(&fs->fds);
+		TAILQ_REMOVE(&fs->fds, inode, fds);
+		TAILQ_INSERT_TAIL(&fs->fds, inode, fds);
+		if (inode->used)
+			inode->used = false;
+		else
+			fd_close(fs, inode);
 	}
-	atomic_fetch_sub(&fs->nr_fds, nr_closed);
-	pthread_mutex_unlock(&fs->table_lock);
 }
 
-void phyrfs_fds_count(struct phyrfs *fs)
+void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
-	if (atomic_fetch_add(&fs->nr_fds, 1) >= fs->nr_fds_max && fs->handles)
+	TAILQ_INSERT_TAIL(&fs->fds, inode, fds);
+	inode->listed = true;
+	if (fs->nr_fds++ >= fs->nr_fds_max && fs->handles)
 		fds_shrink(fs);
 }
 
-bool phyrfs_fd_merge(struct phyrfs_inode *inode, struct phyrfs_inode *new)
+void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	if (!inode->listed)
+		return;
+	TAILQ_REMOVE(&fs->fds, inode, fds);
+	inode->listed = false;
+	fs->nr_fds--;
+}
+
+bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,
+		     struct phyrfs_inode *new)
 {
 	struct file_handle *handle;
 	int mount_id;
@@ -273,16 +281,15 @@ bool phyrfs_fd_merge(struct phyrfs_inode *inode, struct phyrfs_inode *new)
 	if (same && users_change(inode, 0, FD_CLOSING)) {
 		inode->fd = new->fd;
 		new->fd = -1;
+		phyrfs_fds_add(fs, inode);
 		inode->nr_users = 0;
 	}
 	return same;
 }
 
-void phyrfs_fd_free(struct phyrfs *fs, struct phyrfs_inode *inode)
+void phyrfs_fd_free(struct phyrfs_inode *inode)
 {
-	if (inode->fd >= 0) {
+	if (inode->fd >= 0)
 		close(inode->fd);
-		atomic_fetch_sub(&fs->nr_fds, 1);
-	}
 	free(inode->handle);
 }

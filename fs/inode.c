@@ -74,10 +74,10 @@ static void inode_init(struct phyrfs_inode *inode, const struct stat *st, int fd
 	pthread_mutex_init(&inode->lock, NULL);
 }
 
-static void inode_free(struct phyrfs *fs, struct phyrfs_inode *inode)
+static void inode_free(struct phyrfs_inode *inode)
 {
 	pthread_mutex_destroy(&inode->lock);
-	phyrfs_fd_free(fs, inode);
+	phyrfs_fd_free(inode);
 	free(inode);
 }
 
@@ -107,7 +107,7 @@ void phyrfs_table_free(struct phyrfs *fs)
 			struct phyrfs_inode *inode = fs->buckets[i];
 
 			fs->buckets[i] = inode->next;
-			inode_free(fs, inode);
+			inode_free(inode);
 		}
 	}
 	free(fs->buckets);
@@ -146,7 +146,7 @@ static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *ne
 	pthread_mutex_lock(&fs->table_lock);
 	link = table_find(fs, new->dev, new->ino);
 	inode = *link;
-	if (inode && !phyrfs_fd_merge(inode, new)) {
+	if (inode && !phyrfs_fd_merge(fs, inode, new)) {
 		*link = inode->next;
 		fs->nr_inodes--;
 		inode = NULL;
@@ -160,6 +160,7 @@ static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *ne
 		*link = inode;
 		if (++fs->nr_inodes > fs->nr_buckets)
 			table_grow(fs);
+		phyrfs_fds_add(fs, inode);
 	}
 	pthread_mutex_unlock(&fs->table_lock);
 	return inode;
@@ -194,10 +195,9 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *
 		goto close_fd;
 	}
 	inode_init(new, &st, path_fd);
-	phyrfs_fds_count(fs);
 	inode = table_add(fs, new);
 	if (inode != new)
-		inode_free(fs, new);
+		inode_free(new);
 	entry_set(fs, inode, &st, ret_entry);
 	return 0;
 
@@ -308,11 +308,12 @@ void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t
 	inode->nr_lookups -= nr < inode->nr_lookups ? nr : inode->nr_lookups;
 	if (!inode->nr_lookups) {
 		table_remove(fs, inode);
+		phyrfs_fds_remove(fs, inode);
 		last = true;
 	}
 	pthread_mutex_unlock(&fs->table_lock);
 	if (last)
-		inode_free(fs, inode);
+		inode_free(inode);
 }
 
 /* To free the blocks of a large file takes long: not under the lock. */

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -43,6 +44,8 @@ struct phyrfs_inode {
 	atomic_int fd;
 	atomic_int nr_users;
 	atomic_bool used; /* lately */
+	bool listed;	  /* in phyrfs.fds; table_lock */
+	TAILQ_ENTRY(phyrfs_inode) fds;
 	int mount_fd;
 	struct file_handle *handle;
 
@@ -91,9 +94,9 @@ struct phyrfs {
 	uint64_t nr_found;	       /* lookups of known inodes; table_lock */
 
 	/* fd.c */
-	bool handles; /* fds of inodes may be closed */
-	size_t hand;  /* bucket; table_lock */
-	atomic_size_t nr_fds;
+	bool handles;				       /* fds of inodes may be closed */
+	TAILQ_HEAD(, phyrfs_inode) fds;		       /* oldest first; table_lock */
+	size_t nr_fds;				       /* in it; table_lock */
 	size_t nr_fds_max;			       /* if handles */
 	struct phyrfs_mount mounts[PHYRFS_MOUNTS_MAX]; /* table_lock */
 	unsigned int nr_mounts;			       /* table_lock */
@@ -172,7 +175,8 @@ void phyrfs_fd_put(struct phyrfs_inode *inode);
  * Is @new the same file as @inode, which has the same dev and ino? Then its fd becomes
  * that of @inode, if that one has none. Under table_lock.
  */
-bool phyrfs_fd_merge(struct phyrfs_inode *inode, struct phyrfs_inode *new);
+bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,
+		     struct phyrfs_inode *new);
 
 /*
  * The fd of @inode, for the caller to close, or -1 if somebody uses it or it has a name.
@@ -184,9 +188,11 @@ int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode);
 #define PHYRFS_PROC_LEN 32
 void phyrfs_fd_proc(int fd, char *buf);
 
-/* One more inode has an fd. Others may lose theirs. */
-void phyrfs_fds_count(struct phyrfs *fs);
-void phyrfs_fd_free(struct phyrfs *fs, struct phyrfs_inode *inode);
+/* @inode has an fd now; others may lose theirs. Or it has none any more. Under
+ * table_lock. */
+void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode);
+void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode);
+void phyrfs_fd_free(struct phyrfs_inode *inode);
 
 /* --------------------------------------------------------------------- inode.c */
 
@@ -221,8 +227,8 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd,
 void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t nr);
 
 /*
- * @st is of a file that has lost a name. If that was its last one, and nobody has it open,
- * let its space be free now, and not when the kernel comes to forget it.
+ * @st is of a file that has lost a name. If that was its last one, and nobody has it
+ * open, let its space be free now, and not when the kernel comes to forget it.
  */
 void phyrfs_inode_unlinked(struct phyrfs *fs, const struct stat *st);
 
