@@ -526,6 +526,9 @@ static void make_other(void)
 					: opcodes[t_fuzz_below(t_array_size(opcodes))];
 	add_bytes(16 + t_fuzz_below(256));
 	keep_as((uint64_t *)(t_request.bytes + sizeof(t_request.head)), fh);
+	/* FUSE_IOCTL_DIR comes with handles of directories alone. */
+	if (t_request.head.opcode == FUSE_IOCTL)
+		keep_as((uint64_t *)(t_request.bytes + sizeof(t_request.head)) + 1, 0);
 }
 
 static const struct op {
