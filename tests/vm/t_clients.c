@@ -24,13 +24,13 @@
 
 #include "t.h"
 
-#define NR_CLIENTS 8
-#define NR_NAMES   8
-#define NR_LOCKS   3
-#define NR_OPEN	   6
-#define MAX_BYTES  65536
+#define NR_CLIENTS  8
+#define NR_NAMES    8
+#define NR_LOCKS    3
+#define NR_OPEN	    6
+#define MAX_BYTES   65536
 #define MAX_LIFE_NS 8000000
-#define END_S	   30 /* more than anything here takes */
+#define END_S	    30 /* more than anything here takes */
 
 static uint64_t state;
 static void *buf;

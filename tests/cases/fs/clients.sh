@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: processes that are killed in the middle of anything leave nothing behind in the daemon
-# red: leave out close() in file_release, phyrfs_backing_close() in phyrfs_backing_put, or one of many FORGETs
+# red: leave out close() in file_release, phyrfs_backing_close(), or one of many FORGETs
 # iommu: any
 # host: yes
 # time: 240
@@ -23,8 +23,7 @@ finish() {
 # held - what the daemon and the kernel hold; each of the daemon's threads has /dev/fuse
 held() {
 	sync -f "$at"
-	# shellcheck disable=SC2012
-	echo "$(ls -l "/proc/$pid/fd" | grep -vc /dev/fuse) fds," \
+	echo "$(find "/proc/$pid/fd" -type l ! -lname /dev/fuse | wc -l) fds," \
 		"$(phyr stat --json "$at" | jq .inodes) inodes," \
 		"free: $(stat -f -c '%f blocks, %d files' "$T_DIR")"
 }

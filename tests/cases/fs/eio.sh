@@ -107,7 +107,8 @@ cat >eio.py <<-'PYTHON'
 	          result(os.pwritev, direct, [page], 1 << 19), result(os.preadv, direct, [page], 0))
 	    print("O_DIRECT across", result(os.preadv, direct, [page], (1 << 19) - 4096))
 	    fail_from(0)
-	    print("mended", result(os.pread, fd, 4096, 1 << 19), result(os.preadv, direct, [page], 1 << 19),
+	    print("mended", result(os.pread, fd, 4096, 1 << 19),
+	          result(os.preadv, direct, [page], 1 << 19),
 	          os.pread(fd, 1 << 20, 0) == pattern)
 	    fail_from(half)
 	    print("write", result(os.pwrite, fd, pattern[:4096], 1 << 19))
@@ -157,8 +158,7 @@ again() {
 }
 
 held() {
-	# shellcheck disable=SC2012
-	echo "$(ls -l "/proc/$pid/fd" | grep -vc /dev/fuse) fds"
+	find "/proc/$pid/fd" -type l ! -lname /dev/fuse | wc -l
 }
 
 before=$(held)
@@ -168,7 +168,7 @@ for _ in {1..50}; do
 	[ "$(held)" != "$before" ] || break
 	sleep 0.1
 done
-[ "$(held)" = "$before" ] || fail "$(held), $before before"
+[ "$(held)" = "$before" ] || fail "$(held) fds, $before before"
 
 # All of the disk, of which little is cached; what just that is differs. No call hangs.
 again

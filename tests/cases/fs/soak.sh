@@ -97,8 +97,7 @@ soak() {
 
 # nr_fds - but for those of threads, which come and go
 nr_fds() {
-	# shellcheck disable=SC2012
-	ls -l "/proc/$daemon/fd" | grep -vc /dev/fuse
+	find "/proc/$daemon/fd" -type l ! -lname /dev/fuse | wc -l
 }
 
 rss_kib() {
