@@ -301,7 +301,7 @@ vm_read() {
 
 vm_watch() {
 	local start=$SECONDS heard=$SECONDS limit
-	local silence=$((60 * vm_slow))
+	local silence=$((150 * vm_slow))
 
 	[ -z "$vm_icount" ] || silence=300
 	vm_deadline=0
