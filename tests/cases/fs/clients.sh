@@ -4,9 +4,10 @@
 # red: leave out close() in file_release, phyrfs_backing_close(), or one of many FORGETs
 # iommu: any
 # host: yes
+# fs: any
 # time: 240
 #
-# CLIENTS_KILLS of them; CLIENTS_SEED begins in the same way again.
+# CLIENTS_KILLS of them (300); CLIENTS_SEED begins in the same way again.
 set -eu
 export LC_ALL=C PATH=$PATH:/usr/bin
 
@@ -40,7 +41,7 @@ done
 mkdir "$at/dir"
 before=$(held)
 # shellcheck disable=SC2086
-timeout 200 t_clients "$at/dir" "${CLIENTS_KILLS:-1000}" ${CLIENTS_SEED-} >got || fail "$(cat got)"
+timeout 200 t_clients "$at/dir" "${CLIENTS_KILLS:-300}" ${CLIENTS_SEED-} >got || fail "$(cat got)"
 ls -lR "$at" >listed
 [ "$(wc -l <listed)" -gt 5 ] || fail "they did nothing: $(cat listed)"
 find "$at/dir" -mindepth 1 -delete

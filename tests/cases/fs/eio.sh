@@ -4,6 +4,7 @@
 # red: let op_fsync reply 0 whatever comes
 # iommu: any
 # host: yes
+# fs: any
 # time: 240
 #
 # Two filesystems that are the same to begin with, on loop devices: one is used as it is,

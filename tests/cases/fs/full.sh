@@ -4,6 +4,7 @@
 # red: leave out phyrfs_inode_unlinked(), RLIMIT_FSIZE or SIGXFSZ (main.c), or op_fallocate's errno
 # iommu: any
 # host: yes
+# fs: any
 # time: 240
 #
 # Two filesystems that are the same to begin with: one is used as it is, one through

@@ -4,6 +4,7 @@
 # red: leave out close() in file_release, or one of many FORGETs
 # iommu: any
 # host: yes
+# fs: any
 # time: 240
 #
 # For SOAK_SECONDS; half an hour: SOAK_SECONDS=1800 (and more time than the line above
