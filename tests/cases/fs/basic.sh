@@ -9,14 +9,11 @@
 #
 # Needs only T_DIR and T_MNT, the same directory without and with phyrfs; so it runs on
 # any machine with FUSE, too.
-set -eu
-# the machine's own tools, even where there are simpler ones that start faster
-export LC_ALL=C PATH=/usr/bin:$PATH
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+# the machine's own tools, even where there are simpler ones that start faster
+export PATH=/usr/bin:$PATH
 
 # is WANT COMMAND... - the command prints WANT
 is() {

@@ -8,13 +8,10 @@
 # time: 240
 #
 # CLIENTS_KILLS of them (300); CLIENTS_SEED begins in the same way again.
-set -eu
-export LC_ALL=C PATH=$PATH:/usr/bin
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=$PATH:/usr/bin
 
 finish() {
 	cd /
@@ -32,12 +29,7 @@ held() {
 at=$PWD/at
 mkdir "$at"
 trap finish EXIT
-phyrfs -f "$T_DIR" "$at" 2>said &
-pid=$!
-for _ in {1..600}; do
-	! mountpoint -q "$at" || break
-	sleep 0.1
-done
+fs_start "$T_DIR" "$at"
 mkdir "$at/dir"
 before=$(held)
 # shellcheck disable=SC2086
@@ -52,4 +44,4 @@ for _ in {1..20}; do
 	sleep 0.1
 done
 [ "$after" = "$before" ] || fail "before: $before; after: $after"
-kill -0 $pid || fail "the daemon: $(cat said)"
+kill -0 "$pid" || fail "the daemon: $(cat said)"

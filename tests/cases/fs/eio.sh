@@ -9,13 +9,10 @@
 #
 # Two filesystems that are the same to begin with, on loop devices: one is used as it is,
 # one through phyrfs. A device fails from where its size limit is.
-set -eu
-export LC_ALL=C PATH=/usr/bin:$PATH:/usr/sbin
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=/usr/bin:$PATH:/usr/sbin
 
 finish() {
 	cd /
@@ -33,23 +30,13 @@ new() {
 	mkdir "$1/dir"
 }
 
-start() {
-	phyrfs -f got/dir mnt 2>message &
-	pid=$!
-	for _ in {1..600}; do
-		! mountpoint -q mnt || return 0
-		sleep 0.1
-	done
-	fail "$(cat message)"
-}
-
 here=$PWD
 trap finish EXIT
 [ -e /dev/loop-control ] || modprobe loop 2>/dev/null || { echo 'no loop devices' && exit 77; }
 new want
 new got
 mkdir mnt
-start
+fs_start got/dir mnt
 
 cat >common.py <<-'PYTHON'
 	import errno, fcntl, mmap, os, struct, sys
@@ -151,11 +138,11 @@ check() {
 # again - everything from the start, with devices that do not fail
 again() {
 	umount mnt
-	wait $pid || fail "the daemon: $(cat message)"
+	wait "$pid" || fail "the daemon: $(cat said)"
 	umount want got
 	mount -o loop want.image want
 	mount -o loop got.image got
-	start
+	fs_start got/dir mnt
 }
 
 held() {
@@ -175,7 +162,7 @@ done
 again
 check dead
 grep -q 'EIO\|ENOMEM' said.got || fail "nothing fails: $(cat said.got)"
-kill -0 $pid || fail "the daemon: $(cat message)"
+kill -0 "$pid" || fail "the daemon: $(cat said)"
 again
 [ "$(find mnt -name f -size 1M | wc -l)" = 8 ] || fail 'files are missing'
 find mnt -name f -exec md5sum {} + | cut -d' ' -f1 | sort -u >sums

@@ -8,12 +8,9 @@
 # fs: any
 #
 # ESCAPE_COUNT: attempts; 1,000,000 take some minutes on a host.
-set -eu
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
 
 outside=$PWD/outside
 mkdir "$outside"

@@ -9,13 +9,10 @@
 #
 # Two filesystems that are the same to begin with: one is used as it is, one through
 # phyrfs. What calls return has to be the same.
-set -eu
-export LC_ALL=C PATH=/usr/bin:$PATH:/usr/sbin
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=/usr/bin:$PATH:/usr/sbin
 
 finish() {
 	cd /
@@ -40,12 +37,7 @@ trap finish EXIT
 small want
 small got
 mkdir mnt
-phyrfs -f got/dir mnt 2>message &
-pid=$!
-for _ in {1..600}; do
-	! mountpoint -q mnt || break
-	sleep 0.1
-done
+fs_start got/dir mnt
 
 cat >full.py <<-'END'
 	import ctypes, errno, mmap, os, resource, signal, sys, time

@@ -9,13 +9,10 @@
 #
 # FUZZ_COUNT requests, FUZZ_SEED to repeat them. Worth the more with sanitizers:
 # see CONTRIBUTING.md.
-set -eu
-export LC_ALL=C PATH=/usr/bin:$PATH
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=/usr/bin:$PATH
 
 # what is around the directory that requests may change
 around() {

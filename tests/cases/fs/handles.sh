@@ -6,13 +6,10 @@
 # host: yes
 # time: 120
 # fs: any
-set -eu
-export PATH=/usr/bin:$PATH
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=/usr/bin:$PATH
 
 nr_fds() {
 	# shellcheck disable=SC2012

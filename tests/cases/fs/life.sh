@@ -6,13 +6,10 @@
 # host: yes
 # time: 120
 # fs: any
-set -eu
-export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=$PATH:/usr/sbin:/sbin
 
 # refuses TEXT ARG... - phyrfs fails, says TEXT in one line, and mounts nothing
 refuses() {

@@ -7,10 +7,12 @@
 # time: 120
 # fs: any
 #
-# With MEMORY_FILES files (100,000) and 1024 fds. The kernel cannot forget them while
+# With MEMORY_FILES files (20,000) and 1024 fds. The kernel cannot forget them while
 # somebody has them open, by O_PATH, which is no request.
-set -eu
-export LC_ALL=C PATH=$PATH:/usr/bin
+
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=$PATH:/usr/bin
 
 finish() {
 	umount -l "$at"
@@ -18,7 +20,7 @@ finish() {
 }
 
 at=$PWD/at
-files=${MEMORY_FILES:-100000}
+files=${MEMORY_FILES:-20000}
 mkdir "$at" "$T_DIR/many"
 (cd "$T_DIR/many" && seq "$files" | xargs touch)
 sh -c "ulimit -n 1024; exec phyrfs '$T_DIR' '$at'" 2>/dev/null

@@ -9,9 +9,11 @@
 # Needs only T_DIR, so it runs on any machine with FUSE, too. In an emulated guest, where
 # all of it takes a quarter of an hour, it leaves out what takes most calls, unless
 # POSIX_NOUNS says what to run ("" for all).
-set -eu
+
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
 # the machine's own tools, even where there are simpler ones that start faster
-export LC_ALL=C PATH=/usr/bin:$PATH
+export PATH=/usr/bin:$PATH
 
 # Lines that may differ, by how they begin.
 known=(
@@ -32,11 +34,6 @@ known=(
 nouns=
 [ -z "${LAB_KERNEL-}" ] || nouns='dir resolve copy lock time handle killpriv data'
 nouns=${POSIX_NOUNS-$nouns}
-
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
 
 finish() {
 	! mountpoint -q m || umount -l m

@@ -7,13 +7,10 @@
 # time: 240
 #
 # For RANDOM_SECONDS; RANDOM_SEED begins in the same way again.
-set -eu
-export LC_ALL=C PATH=/usr/bin:$PATH
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=/usr/bin:$PATH
 
 # What stat and read know of a tree, whichever way they come.
 tree() {

@@ -5,13 +5,10 @@
 # iommu: any
 # host: yes
 # fs: any
-set -eu
-export PATH=$PATH:/usr/bin
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=$PATH:/usr/bin
 
 at=$PWD/at
 mkdir "$at"

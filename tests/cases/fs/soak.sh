@@ -10,13 +10,10 @@
 # For SOAK_SECONDS; half an hour: SOAK_SECONDS=1800 (and more time than the line above
 # gives it). The daemon is measured after a quarter of the time, with all files removed and
 # nobody at work, and in the end again.
-set -eu
-export LC_ALL=C PATH=/usr/bin:$PATH:/usr/sbin
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=/usr/bin:$PATH:/usr/sbin
 
 finish() {
 	cd /
@@ -98,7 +95,7 @@ soak() {
 
 # nr_fds - but for those of threads, which come and go
 nr_fds() {
-	find "/proc/$daemon/fd" -type l ! -lname /dev/fuse | wc -l
+	find "/proc/$pid/fd" -type l ! -lname /dev/fuse | wc -l
 }
 
 nr_inodes() {
@@ -106,7 +103,7 @@ nr_inodes() {
 }
 
 rss_kib() {
-	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$daemon/status"
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status"
 }
 
 here=$PWD at=$PWD/at seconds=${SOAK_SECONDS:-20}
@@ -117,12 +114,8 @@ done
 tar -C tree -cf tree.tar .
 (cd tree && md5sum -- *) >tree.md5
 trap finish EXIT
-(ulimit -n 256 && exec phyrfs -f "$T_DIR" "$at") 2>said &
-daemon=$!
-for _ in {1..600}; do
-	! mountpoint -q "$at" || break
-	sleep 0.1
-done
+fs_fds=256
+fs_start "$T_DIR" "$at"
 soak $((seconds / 4))
 fds=$(nr_fds) rss=$(rss_kib)
 soak $((seconds * 3 / 4))
@@ -134,9 +127,9 @@ for _ in {1..50}; do
 done
 echo "fds $fds, $(nr_fds); RSS $rss, $(rss_kib) KiB; $(nr_inodes) inodes"
 [ "$(nr_inodes)" = 0 ] || fail "$(nr_inodes) inodes are left"
-[ "$(nr_fds)" -le "$fds" ] || fail "$(nr_fds) fds, $fds before: $(ls -l "/proc/$daemon/fd")"
+[ "$(nr_fds)" -le "$fds" ] || fail "$(nr_fds) fds, $fds before: $(ls -l "/proc/$pid/fd")"
 # what malloc(3) keeps varies
 [ "$(rss_kib)" -le $((rss + 4096)) ] || fail "$(rss_kib) KiB, $rss before"
 [ -z "$(ls -A "$T_DIR")" ] || fail "$(ls -A "$T_DIR")"
 umount "$at"
-wait $daemon || fail "the daemon: $(cat said)"
+wait "$pid" || fail "the daemon: $(cat said)"

@@ -5,13 +5,10 @@
 # iommu: any
 # host: yes
 # fs: any
-set -eu
-export LC_ALL=C PATH=/usr/bin:$PATH
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+# shellcheck source=tests/vm/fs.sh
+. "${0%/*}/../../vm/fs.sh"
+export PATH=/usr/bin:$PATH
 
 finish() {
 	kill -CONT "$inner"
