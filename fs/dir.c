@@ -45,11 +45,10 @@ static int dir_open(struct phyrfs *fs, struct phyrfs_inode *inode,
 	path_fd = phyrfs_fd_get(fs, inode);
 	if (path_fd < 0)
 		return path_fd;
-	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	err = fd < 0 ? -errno : 0;
+	fd = phyrfs_openat(fs, path_fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	phyrfs_fd_put(inode);
-	if (err)
-		return err;
+	if (fd < 0)
+		return fd;
 	err = -ENOMEM;
 	dir = calloc(1, sizeof(*dir));
 	if (!dir)

@@ -21,6 +21,7 @@
 
 #define FD_CLOSING (-1)
 #define LOOK_BATCH 256 /* fds that are looked at, for some to be given back */
+#define NR_SPARE   16  /* that are given back for want of any */
 
 /* The handle of what @fd is open for, which the caller frees. */
 static int handle_of(int fd, struct file_handle **ret_handle, int *ret_mount_id)
@@ -100,75 +101,11 @@ void phyrfs_fds_exit(struct phyrfs *fs)
 		close(fs->mounts[--fs->nr_mounts].fd);
 }
 
-/* ------------------------------------------------------------------ take and give */
+/* ------------------------------------------------------------- take and give */
 
 static bool users_change(struct phyrfs_inode *inode, int from, int to)
 {
 	return atomic_compare_exchange_strong(&inode->nr_users, &from, to);
-}
-
-static void users_enter(struct phyrfs_inode *inode)
-{
-	int nr = inode->nr_users;
-
-	for (;;) {
-		if (nr == FD_CLOSING)
-			sched_yield();
-		else if (users_change(inode, nr, nr + 1))
-			return;
-		nr = inode->nr_users;
-	}
-}
-
-/* Only who opened it adds it; others may have waited for the lock meanwhile. */
-static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
-{
-	bool opened = false;
-	int fd;
-
-	pthread_mutex_lock(&inode->lock);
-	fd = inode->fd;
-	if (fd < 0) {
-		fd = open_by_handle_at(inode->mount_fd, inode->handle,
-				       O_PATH | O_CLOEXEC);
-		if (fd < 0)
-			fd = -errno;
-		else
-			inode->fd = fd;
-		opened = fd >= 0;
-	}
-	pthread_mutex_unlock(&inode->lock);
-	if (opened) {
-		pthread_mutex_lock(&fs->table_lock);
-		phyrfs_fds_add(fs, inode);
-		pthread_mutex_unlock(&fs->table_lock);
-	}
-	return fd;
-}
-
-int phyrfs_fd_get(struct phyrfs *fs, struct phyrfs_inode *inode)
-{
-	int fd;
-
-	users_enter(inode);
-	inode->used = true;
-	fd = inode->fd;
-	if (fd >= 0)
-		return fd;
-	fd = fd_reopen(fs, inode);
-	if (fd < 0)
-		phyrfs_fd_put(inode);
-	return fd;
-}
-
-void phyrfs_fd_put(struct phyrfs_inode *inode)
-{
-	atomic_fetch_sub(&inode->nr_users, 1);
-}
-
-void phyrfs_fd_proc(int fd, char *buf)
-{
-	snprintf(buf, PHYRFS_PROC_LEN, "/proc/self/fd/%d", fd);
 }
 
 /* A handle is kept only if its mount is known: the mount may be learned later. */
@@ -219,12 +156,13 @@ int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode)
 	return fd_take(fs, inode, true);
 }
 
-static void fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
+static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	int fd = fd_take(fs, inode, false);
 
 	if (fd >= 0)
 		close(fd);
+	return fd >= 0;
 }
 
 /*
@@ -247,6 +185,22 @@ static void fds_shrink(struct phyrfs *fs)
 	}
 }
 
+/* The process may open no more: give some back, used lately or not. False if it cannot. */
+static bool fds_spare(struct phyrfs *fs)
+{
+	struct phyrfs_inode *inode, *next;
+	size_t nr = 0;
+
+	pthread_mutex_lock(&fs->table_lock);
+	for (inode = fs->handles ? TAILQ_FIRST(&fs->fds) : NULL; inode && nr < NR_SPARE;
+	     inode = next) {
+		next = TAILQ_NEXT(inode, fds);
+		nr += fd_close(fs, inode);
+	}
+	pthread_mutex_unlock(&fs->table_lock);
+	return nr;
+}
+
 void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	TAILQ_INSERT_TAIL(&fs->fds, inode, fds);
@@ -262,6 +216,92 @@ void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode)
 	TAILQ_REMOVE(&fs->fds, inode, fds);
 	inode->listed = false;
 	fs->nr_fds--;
+}
+
+/* ------------------------------------------------------------------------ use */
+
+int phyrfs_openat(struct phyrfs *fs, int dir_fd, const char *name, int flags, mode_t mode)
+{
+	int err, fd;
+
+	do {
+		fd = openat(dir_fd, name, flags | O_CLOEXEC, mode);
+		err = fd < 0 ? -errno : 0;
+	} while (err == -EMFILE && fds_spare(fs));
+	return err ? err : fd;
+}
+
+static int handle_open(struct phyrfs *fs, const struct phyrfs_inode *inode)
+{
+	int err, fd;
+
+	do {
+		fd = open_by_handle_at(inode->mount_fd, inode->handle,
+				       O_PATH | O_CLOEXEC);
+		err = fd < 0 ? -errno : 0;
+	} while (err == -EMFILE && fds_spare(fs));
+	return err ? err : fd;
+}
+
+static void users_enter(struct phyrfs_inode *inode)
+{
+	int nr = inode->nr_users;
+
+	for (;;) {
+		if (nr == FD_CLOSING)
+			sched_yield();
+		else if (users_change(inode, nr, nr + 1))
+			return;
+		nr = inode->nr_users;
+	}
+}
+
+/* Only who opened it adds it; others may have waited for the lock meanwhile. */
+static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	bool opened = false;
+	int fd;
+
+	pthread_mutex_lock(&inode->lock);
+	fd = inode->fd;
+	if (fd < 0) {
+		fd = handle_open(fs, inode);
+		if (fd >= 0)
+			inode->fd = fd;
+		opened = fd >= 0;
+	}
+	pthread_mutex_unlock(&inode->lock);
+	if (opened) {
+		pthread_mutex_lock(&fs->table_lock);
+		phyrfs_fds_add(fs, inode);
+		pthread_mutex_unlock(&fs->table_lock);
+	}
+	return fd;
+}
+
+int phyrfs_fd_get(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	int fd;
+
+	users_enter(inode);
+	inode->used = true;
+	fd = inode->fd;
+	if (fd >= 0)
+		return fd;
+	fd = fd_reopen(fs, inode);
+	if (fd < 0)
+		phyrfs_fd_put(inode);
+	return fd;
+}
+
+void phyrfs_fd_put(struct phyrfs_inode *inode)
+{
+	atomic_fetch_sub(&inode->nr_users, 1);
+}
+
+void phyrfs_fd_proc(int fd, char *buf)
+{
+	snprintf(buf, PHYRFS_PROC_LEN, "/proc/self/fd/%d", fd);
 }
 
 bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,

@@ -54,19 +54,21 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
 		       mode_t mode, int flags, int *ret_fd)
 {
+	struct phyrfs *fs = phyrfs_of(req);
 	int dir_fd, err, fd;
 
-	dir_fd = phyrfs_fd_get(phyrfs_of(req), parent);
+	dir_fd = phyrfs_fd_get(fs, parent);
 	if (dir_fd < 0)
 		return dir_fd;
 	err = phyrfs_caller_enter(req);
 	if (err)
 		goto put_dir;
-	fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
-		    mode & ALLPERMS);
-	err = fd < 0 ? -errno : 0;
+	fd = phyrfs_openat(fs, dir_fd, name, flags | O_NOFOLLOW | O_NOCTTY,
+			   mode & ALLPERMS);
 	phyrfs_caller_leave();
-	if (!err)
+	if (fd < 0)
+		err = fd;
+	else
 		*ret_fd = fd;
 put_dir:
 	phyrfs_fd_put(parent);
@@ -80,9 +82,9 @@ static int file_adopt(struct phyrfs *fs, int fd, struct fuse_entry_param *ret_en
 	int path_fd;
 
 	snprintf(name, sizeof(name), "%d", fd);
-	path_fd = openat(fs->proc_fd, name, O_PATH | O_CLOEXEC);
+	path_fd = phyrfs_openat(fs, fs->proc_fd, name, O_PATH, 0);
 	if (path_fd < 0)
-		return -errno;
+		return path_fd;
 	return phyrfs_inode_adopt(fs, path_fd, ret_entry);
 }
 

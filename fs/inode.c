@@ -262,8 +262,8 @@ static int lookup_open(struct phyrfs *fs, int dir_fd, const char *name,
 {
 	int fd;
 
-	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : phyrfs_inode_adopt(fs, fd, ret_entry);
+	fd = phyrfs_openat(fs, dir_fd, name, O_PATH | O_NOFOLLOW, 0);
+	return fd < 0 ? fd : phyrfs_inode_adopt(fs, fd, ret_entry);
 }
 
 int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const char *name,
@@ -335,7 +335,7 @@ int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 		      int *ret_fd)
 {
 	char name[PHYRFS_PROC_LEN];
-	int err, fd, path_fd;
+	int fd, path_fd;
 
 	/* Opening a device or a FIFO has effects, and the kernel never asks for it. */
 	if (inode->type != S_IFREG)
@@ -346,10 +346,10 @@ int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 	snprintf(name, sizeof(name), "%d", path_fd);
 	/* The kernel repeats the flags of a file that was made without a name. */
 	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_TMPFILE);
-	fd = openat(fs->proc_fd, name, flags | O_NOCTTY | O_CLOEXEC);
-	err = fd < 0 ? -errno : 0;
+	fd = phyrfs_openat(fs, fs->proc_fd, name, flags | O_NOCTTY, 0);
 	phyrfs_fd_put(inode);
-	if (!err)
-		*ret_fd = fd;
-	return err;
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
 }

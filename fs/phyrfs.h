@@ -184,6 +184,13 @@ bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,
  */
 int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode);
 
+/*
+ * openat(2) with O_CLOEXEC, an fd or -errno. For want of fds inodes that nobody uses lose
+ * theirs. Without table_lock.
+ */
+int phyrfs_openat(struct phyrfs *fs, int dir_fd, const char *name, int flags,
+		  mode_t mode);
+
 /* "/proc/self/fd/N", for system calls that take only a path. */
 #define PHYRFS_PROC_LEN 32
 void phyrfs_fd_proc(int fd, char *buf);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: phyrfs knows more files than it may have open, and each is still the right one
-# red: in fd.c, return true before handles are compared (phyrfs_fd_merge), or close the fd of a file without a name
+# red: in fd.c, return true before handles are compared (phyrfs_fd_merge), close the fd of a file without a name, or never loop in phyrfs_openat
 # iommu: any
 # host: yes
 # time: 120
@@ -43,6 +43,12 @@ END
 contents "$T_DIR" >want
 contents "$at" >got
 cmp want got
+
+# Open files, with two fds each, come before what is only known.
+python3 - "$at" <<-'END'
+	import os, sys
+	fds = [os.open(f"{sys.argv[1]}/5/{f}", os.O_RDONLY) for f in range(20)]
+END
 
 # Their numbers become other files', behind the mount, while the kernel knows the old ones.
 exec 3<"$at/3"

@@ -114,7 +114,7 @@ done
 tar -C tree -cf tree.tar .
 (cd tree && md5sum -- *) >tree.md5
 trap finish EXIT
-fs_fds=256
+fs_fds=400
 fs_start "$T_DIR" "$at"
 soak $((seconds / 4))
 fds=$(nr_fds) rss=$(rss_kib)
