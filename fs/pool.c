@@ -66,12 +66,16 @@ static _Thread_local bool counted; /* in nr_free, when it does not work */
 
 void phyrfs_pool_enter(fuse_req_t req)
 {
+	pid_t id = fuse_req_ctx(req)->pid;
+
 	pthread_mutex_lock(&pool.lock);
 	if (pool.on) {
-		caller_note(fuse_req_ctx(req)->pid);
+		caller_note(id);
 		pool.nr_free -= counted;
 		pool.nr_working++;
-		if (pool.nr_free + pool.nr_working < pool.nr_wanted)
+		/* no caller is to wait for what nobody waits for, RELEASE and FORGET */
+		if (pool.nr_free + pool.nr_working < pool.nr_wanted ||
+		    (!id && !pool.nr_free))
 			let_out();
 		if (!pool.nr_free && !pool.watching) {
 			pool.watching = true;
