@@ -195,8 +195,7 @@ int phyrfs_openat(struct phyrfs *fs, int dir_fd, const char *name, int flags,
 #define PHYRFS_PROC_LEN 32
 void phyrfs_fd_proc(int fd, char *buf);
 
-/* @inode has an fd now; others may lose theirs. Or it has none any more. Under
- * table_lock. */
+/* @inode has an fd now, and others may lose theirs; or it has none. Under table_lock. */
 void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode);
 void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode);
 void phyrfs_fd_free(struct phyrfs_inode *inode);

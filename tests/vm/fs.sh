@@ -22,3 +22,24 @@ fs_start() {
 	done
 	fail "$(cat said)"
 }
+
+# fs_pair BLOCK - want and got, each a new filesystem of 64 MiB, which ext4 has in blocks
+# of BLOCK bytes, with a directory dir; and mnt, for phyrfs. They go when the case ends.
+fs_pair() {
+	local name
+
+	here=$PWD
+	trap 'cd /; umount -l "$here/mnt" "$here"/{want,got} 2>/dev/null || :' EXIT
+	[ -e /dev/loop-control ] || modprobe loop 2>/dev/null || { echo 'no loop devices' && exit 77; }
+	for name in want got; do
+		truncate -s 64M $name.image
+		case ${PHYR_FS-ext4} in
+		ext4) mkfs.ext4 -q -F -b "$1" -N 256 $name.image ;;
+		xfs) mkfs.xfs -q -f --unsupported $name.image 2>/dev/null ;;
+		esac
+		mkdir $name
+		mount -o loop $name.image $name
+		mkdir $name/dir
+	done
+	mkdir mnt
+}

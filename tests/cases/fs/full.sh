@@ -14,29 +14,7 @@
 . "${0%/*}/../../vm/fs.sh"
 export PATH=/usr/bin:$PATH:/usr/sbin
 
-finish() {
-	cd /
-	umount -l "$here/mnt" "$here"/{want,got} 2>/dev/null || :
-}
-
-# small DIR - a new filesystem of 64 MiB and 256 files
-small() {
-	truncate -s 64M "$1.image"
-	case ${PHYR_FS-ext4} in
-	ext4) mkfs.ext4 -q -F -N 256 "$1.image" ;;
-	xfs) mkfs.xfs -q -f --unsupported "$1.image" 2>/dev/null ;;
-	esac
-	mkdir "$1"
-	mount -o loop "$1.image" "$1"
-	mkdir "$1/dir"
-}
-
-here=$PWD
-trap finish EXIT
-[ -e /dev/loop-control ] || modprobe loop 2>/dev/null || { echo 'no loop devices' && exit 77; }
-small want
-small got
-mkdir mnt
+fs_pair 1024
 fs_start got/dir mnt
 
 cat >full.py <<-'END'
