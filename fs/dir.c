@@ -115,22 +115,22 @@ struct dir_reply {
 
 /*
  * Attributes of an entry; without a node id if it has none to give, and then the
- * kernel asks when it needs them.
+ * kernel asks when it needs them. What is known the kernel has asked for before, and
+ * believes what it was told.
  */
 static void entry_fill(struct dir_reply *reply, const struct dirent *entry,
 		       struct fuse_entry_param *param)
 {
 	struct phyrfs *fs = phyrfs_of(reply->req);
-	bool known;
 
 	*param = (struct fuse_entry_param){
 		.attr.st_ino = entry->d_ino,
 		.attr.st_mode = DTTOIF(entry->d_type),
 	};
-	if (!reply->plus || entry_is_dot(entry))
+	if (!reply->plus || entry_is_dot(entry) ||
+	    phyrfs_inode_known(fs, reply->inode->dev, entry->d_ino))
 		return;
-	known = phyrfs_inode_known(fs, reply->inode->dev, entry->d_ino);
-	phyrfs_inode_lookup(fs, reply->inode, entry->d_name, known, param);
+	phyrfs_inode_lookup(fs, reply->inode, entry->d_name, false, param);
 }
 
 /* Returns false when the entry does not fit. */

@@ -60,6 +60,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* One look-up that is slow does not hold up all others in the directory. */
 	fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
 
+	/* It would ask again at once for attributes that it may not believe. */
+	if (fs->opts.timeout_s == 0)
+		fuse_unset_feature_flag(conn, FUSE_CAP_READDIRPLUS);
+
 	/* The kernel refuses to truncate a running program, if it may look first. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 
