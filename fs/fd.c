@@ -23,6 +23,9 @@
 #define LOOK_BATCH 256 /* fds that are looked at, for some to be given back */
 #define NR_SPARE   16  /* that are given back for want of any */
 
+/* fds that the process has room for from the start, at eight bytes each. */
+#define NR_READY 65536
+
 /* The handle of what @fd is open for, which the caller frees. */
 static int handle_of(int fd, struct file_handle **ret_handle, int *ret_mount_id)
 {
@@ -73,6 +76,19 @@ static int mount_learn(struct phyrfs *fs, int mount_id, int dir_fd)
 	return 0;
 }
 
+/*
+ * When the table of fds grows, a process with threads waits until no CPU can still look
+ * at the old one (synchronize_rcu()), which takes milliseconds. Without threads it does
+ * not wait.
+ */
+static void fds_make_room(const struct phyrfs *fs, size_t nr)
+{
+	int fd = fcntl(fs->root.fd, F_DUPFD_CLOEXEC, (nr < NR_READY ? nr : NR_READY) - 1);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 void phyrfs_fds_init(struct phyrfs *fs)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
@@ -81,6 +97,7 @@ void phyrfs_fds_init(struct phyrfs *fs)
 
 	TAILQ_INIT(&fs->fds);
 	getrlimit(RLIMIT_NOFILE, &limit);
+	fds_make_room(fs, limit.rlim_cur);
 	/* The other half is for open files. */
 	fs->nr_fds_max = limit.rlim_cur / 2;
 	if (handle_of(fs->root.fd, &handle, &mount_id))
@@ -156,29 +173,28 @@ int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode)
 	return fd_take(fs, inode, true);
 }
 
-static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
+static void fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	int fd = fd_take(fs, inode, false);
 
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0;
 }
 
 /*
- * The clock algorithm: the fd that came first goes, but one that was used since it was
- * last looked at is spared once.
+ * The clock algorithm: look at up to @nr_looks fds, until there are only @target. The
+ * one that came first goes, but one that was used since it was last looked at is spared
+ * once, unless @all.
  */
-static void fds_shrink(struct phyrfs *fs)
+static void fds_shrink(struct phyrfs *fs, size_t nr_looks, size_t target, bool all)
 {
-	size_t target = fs->nr_fds_max - fs->nr_fds_max / 8;
 	struct phyrfs_inode *inode;
 
-	for (size_t i = 0; i < LOOK_BATCH && fs->nr_fds > target; i++) {
+	for (size_t i = 0; i < nr_looks && fs->nr_fds > target; i++) {
 		inode = TAILQ_FIRST(&fs->fds);
 		TAILQ_REMOVE(&fs->fds, inode, fds);
 		TAILQ_INSERT_TAIL(&fs->fds, inode, fds);
-		if (inode->used)
+		if (inode->used && !all)
 			inode->used = false;
 		else
 			fd_close(fs, inode);
@@ -188,17 +204,17 @@ static void fds_shrink(struct phyrfs *fs)
 /* The process may open no more: give some back, used lately or not. False if it cannot. */
 static bool fds_spare(struct phyrfs *fs)
 {
-	struct phyrfs_inode *inode, *next;
-	size_t nr = 0;
+	size_t nr;
+	bool some;
 
+	if (!fs->handles)
+		return false;
 	pthread_mutex_lock(&fs->table_lock);
-	for (inode = fs->handles ? TAILQ_FIRST(&fs->fds) : NULL; inode && nr < NR_SPARE;
-	     inode = next) {
-		next = TAILQ_NEXT(inode, fds);
-		nr += fd_close(fs, inode);
-	}
+	nr = fs->nr_fds;
+	fds_shrink(fs, nr, nr > NR_SPARE ? nr - NR_SPARE : 0, true);
+	some = fs->nr_fds < nr;
 	pthread_mutex_unlock(&fs->table_lock);
-	return nr;
+	return some;
 }
 
 void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
@@ -206,7 +222,7 @@ void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
 	TAILQ_INSERT_TAIL(&fs->fds, inode, fds);
 	inode->listed = true;
 	if (fs->nr_fds++ >= fs->nr_fds_max && fs->handles)
-		fds_shrink(fs);
+		fds_shrink(fs, LOOK_BATCH, fs->nr_fds_max - fs->nr_fds_max / 8, false);
 }
 
 void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode)

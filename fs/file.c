@@ -34,21 +34,36 @@ static void file_release(struct phyrfs *fs, struct phyrfs_inode *inode, int fd)
 	close(fd);
 }
 
+/* The inode keeps its fd from one step to the next, though its last name may go. */
+static int file_open(fuse_req_t req, struct phyrfs_inode *inode,
+		     struct fuse_file_info *fi)
+{
+	struct phyrfs *fs = phyrfs_of(req);
+	int err, fd;
+
+	fd = phyrfs_fd_get(fs, inode);
+	if (fd < 0)
+		return fd;
+	err = phyrfs_inode_open(fs, inode, fi->flags, &fd);
+	if (!err) {
+		fi->fh = fd;
+		file_set_backing(req, inode, fi);
+	}
+	phyrfs_fd_put(inode);
+	return err;
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	struct phyrfs *fs = phyrfs_of(req); /* a reply frees the request */
-	int err, fd;
+	int err;
 
-	err = phyrfs_inode_open(fs, inode, fi->flags, &fd);
-	if (err) {
+	err = file_open(req, inode, fi);
+	if (err)
 		phyrfs_reply_err(req, err);
-		return;
-	}
-	fi->fh = fd;
-	file_set_backing(req, inode, fi);
-	if (fuse_reply_open(req, fi) == -ENOENT)
-		file_release(fs, inode, fd);
+	else if (fuse_reply_open(req, fi) == -ENOENT)
+		file_release(fs, inode, fi->fh);
 }
 
 static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
