@@ -15,16 +15,18 @@ mkdir "$at"
 phyrfs "$T_DIR" "$at" 2>/dev/null
 trap 'umount -l "$at"' EXIT
 
-# calls NAME - requests of that kind so far
+# calls NAME - requests of that kind so far. A request is counted after its reply.
 calls() {
+	sleep .1
 	phyr stat --json "$at" | jq ".requests.$1.calls"
 }
 
 dd if=/dev/zero of="$at/f" bs=1M count=4 status=none
 
 python3 - "$at" <<-'END'
-	import json, mmap, os, subprocess, sys
+	import json, mmap, os, subprocess, sys, time
 	def calls():
+	    time.sleep(.1)
 	    out = subprocess.check_output(["phyr", "stat", "--json", sys.argv[1]])
 	    return {k: v["calls"] for k, v in json.loads(out)["requests"].items()}
 	fd = os.open(sys.argv[1] + "/f", os.O_RDWR | os.O_DIRECT)
@@ -40,8 +42,8 @@ python3 - "$at" <<-'END'
 	for i in range(500):
 	    data(i)
 	after = calls()
-	# Asking costs requests, too: as many as between the first two times, but the last few
-	# may not be counted yet, for a request is counted after its reply.
+	# Asking costs requests, too: as many as between the first two times, but the last may
+	# not be counted yet.
 	for name in after:
 	    extra = after[name] - none[name] - (none[name] - before[name])
 	    assert extra <= 10, f"{extra} {name} for 2000 reads and writes"
