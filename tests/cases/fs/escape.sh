@@ -4,7 +4,7 @@
 # red: open names without O_NOFOLLOW (phyrfs_inode_lookup)
 # iommu: any
 # host: yes
-# time: 120
+# time: 240
 # fs: any
 #
 # ESCAPE_COUNT: attempts; 1,000,000 take some minutes on a host.

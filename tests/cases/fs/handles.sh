@@ -4,7 +4,7 @@
 # red: in fd.c, return true before handles are compared (phyrfs_fd_merge), close the fd of a file without a name, or never loop in phyrfs_openat
 # iommu: any
 # host: yes
-# time: 120
+# time: 240
 # fs: any
 
 # shellcheck source=tests/vm/fs.sh

@@ -4,7 +4,7 @@
 # red: leave out umount2 of the sandbox, sd_notify(), or the answer to a bad option
 # iommu: any
 # host: yes
-# time: 120
+# time: 240
 # fs: any
 
 # shellcheck source=tests/vm/fs.sh
