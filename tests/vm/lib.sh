@@ -56,6 +56,17 @@ t_load() {
 	state_load && state_phyrfs
 }
 
+# t_check MODULE [PARAMETER...] - the checks of a module of kshim/test
+t_check() {
+	local module=$1 failed
+	shift
+
+	insmod "$PHYR_MODDIR/$module.ko" memory="$(basename "${PHYR_BAR%/*}")" "$@"
+	failed=$(cat "/sys/module/$module/parameters/failed")
+	rmmod "$module"
+	[ "$failed" = 0 ] || t_fail "$(dmesg | grep "$module: " | tail -n 20)"
+}
+
 # t_remount FS - a new filesystem on the disk, phyrfs over it, T_DIR in it
 t_remount() {
 	export PHYR_FS=$1

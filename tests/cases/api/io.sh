@@ -6,7 +6,4 @@
 . "$T_LIB"
 
 dd if=/dev/urandom of="$PHYR_DISK2" bs=64k count=1 oflag=direct status=none
-insmod "$PHYR_MODDIR/phyr_check_io.ko" memory="$(basename "${PHYR_BAR%/*}")" \
-	near="$PHYR_DISK2" far="$PHYR_FAR_DISK" ||
-	t_fail "$(dmesg | grep phyr_check_io | tail -n 20)"
-rmmod phyr_check_io
+t_check phyr_check_io near="$PHYR_DISK2" far="$PHYR_FAR_DISK"

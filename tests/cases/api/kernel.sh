@@ -9,7 +9,4 @@ pci_name() {
 	basename "$(readlink -f "/sys/block/${1##*/}/device/device")"
 }
 
-insmod "$PHYR_MODDIR/phyr_check.ko" memory="$(basename "${PHYR_BAR%/*}")" \
-	near="$(pci_name "$PHYR_DISK")" far="$(pci_name "$PHYR_FAR_DISK")" ||
-	t_fail "$(dmesg | grep phyr_check | tail -n 20)"
-rmmod phyr_check
+t_check phyr_check near="$(pci_name "$PHYR_DISK")" far="$(pci_name "$PHYR_FAR_DISK")"

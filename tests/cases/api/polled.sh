@@ -22,10 +22,7 @@ interrupts() {
 
 name=${PHYR_DISK2##*/}
 before=$(interrupts "${name%n1}")
-insmod "$PHYR_MODDIR/phyr_check_io.ko" memory="$(basename "${PHYR_BAR%/*}")" \
-	near="$PHYR_DISK2" far="$PHYR_FAR_DISK" polls=200 ||
-	t_fail "$(dmesg | grep phyr_check_io | tail -n 20)"
-rmmod phyr_check_io
+t_check phyr_check_io near="$PHYR_DISK2" far="$PHYR_FAR_DISK" polls=200
 seen=$(($(interrupts "${name%n1}") - before))
 [ $seen -lt 50 ] || t_fail "200 polled reads came with $seen interrupts"
 [ "$before" -gt 0 ] || t_fail "/proc/interrupts does not name $name"
