@@ -4,7 +4,7 @@
 # red: give struct phyrfs_inode 100 bytes more, or let fd_close (fd.c) never close
 # iommu: any
 # host: yes
-# time: 240
+# time: 480
 # fs: any
 #
 # With MEMORY_FILES files (20,000) and 1024 fds. The kernel cannot forget them while
