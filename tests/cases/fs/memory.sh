@@ -55,16 +55,19 @@ python3 - "$at" "$files" "$(pgrep -nx phyrfs)" <<-'END'
 	    os.read(end[0], 1)
 	    os._exit(0)
 
-	ready, end = os.pipe(), os.pipe()
+	end = os.pipe()
 	half, whole = files // 2, files // 2 * 2
 	for first in [*range(0, half, share), *range(half, whole, share)]:
 	    if first == half:
 	        before = known(), rss()
 	    last = min(first + share, half if first < half else whole)
+	    ready = os.pipe()
 	    if os.fork() == 0:
 	        os.close(end[1])
 	        hold(first + 1, last + 1)
-	    assert os.read(ready[0], 1) == b"x"
+	    os.close(ready[1])
+	    assert os.read(ready[0], 1) == b"x", "a process could not open its files"
+	    os.close(ready[0])
 	nr, nr_bytes = known() - before[0], rss() - before[1]
 	print(f"{nr} files, {nr_bytes / nr:.0f} bytes each")
 	assert nr == half, f"the kernel knows {nr} of {half} files"
