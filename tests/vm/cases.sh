@@ -3,9 +3,10 @@
 #
 # The command "test": unit tests in the sysroot, then the cases of tests/cases in VMs.
 #
-# A boot is one VM and its cases; most cases share one, those that say "# boot: own" get
-# their own. Boots run two at a time, each in a shell of its own that writes
-# results to a file; the command line that repeats a case is printed with each failure.
+# A boot is one VM and its cases; most cases of a filesystem share one, those that say
+# "# boot: own" get their own. Boots run two at a time, each in a shell of its own that
+# writes results to a file; the command line that repeats a case is printed with each
+# failure.
 
 cmd_test() {
 	local units='' kernels=(6.12 latest host) iommus=(off on) kernel iommu
@@ -100,7 +101,8 @@ test_plan() {
 			fi
 		done
 	done
-	[ ${#ext4[@]} = 0 ] || test_boots=("$kernel $iommu shared ${ext4[*]} ${xfs[*]}" "${test_boots[@]}")
+	[ ${#ext4[@]} = 0 ] || test_boots+=("$kernel $iommu shared ${ext4[*]}")
+	[ ${#xfs[@]} = 0 ] || test_boots+=("$kernel $iommu shared ${xfs[*]}")
 }
 
 test_plan_host() {
@@ -148,9 +150,12 @@ test_unit() {
 	done < <(cat "$BUILD/unit.results" 2>/dev/null)
 }
 
+# Starts with the boots of most cases, so that none of them is left alone at the end.
 test_run_boots() {
 	local boot width
 
+	mapfile -t test_boots < <(printf '%s\n' "${test_boots[@]}" |
+		awk 'NF { print NF, $0 }' | sort -s -k 1,1nr | cut -d ' ' -f 2-)
 	width=$(nproc)
 	[ "$width" -le 2 ] || width=2
 	say "${#test_boots[@]} boots, $width at a time"
