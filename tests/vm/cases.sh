@@ -7,11 +7,17 @@
 # "# boot: own" get their own. Boots run two at a time, each in a shell of its own that
 # writes results to a file; the command line that repeats a case is printed with each
 # failure.
+#
+# Kernel, IOMMU and filesystem are covered in pairs: each case runs on each of them, but not
+# on each combination, which --full does.
+
+# A boot takes ten seconds; a long list that is left alone at the end takes minutes.
+TEST_BOOT_CASES=16
 
 cmd_test() {
-	local units='' kernels=(6.12 latest host) iommus=(off on) kernel iommu
+	local units='' wanted=(6.12 latest host) kernels=() iommus=(off on) kernel
 
-	[ "$OPT_KERNEL" = all ] || kernels=("$OPT_KERNEL")
+	[ "$OPT_KERNEL" = all ] || wanted=("$OPT_KERNEL")
 	[ "$OPT_IOMMU" = all ] || iommus=("$OPT_IOMMU")
 	test_select
 	lab_prepare
@@ -20,24 +26,18 @@ cmd_test() {
 	: >"$test_dir/results"
 
 	[ -z "$units" ] || test_unit
-	test_boots=()
 	if [ ${#test_cases[@]} -gt 0 ]; then
 		build_user || test_result FAIL build/user 0 "does not build"
-		for kernel in "${kernels[@]}"; do
-			if [ "$kernel" = host ]; then
-				test_plan_host
-				continue
-			fi
+		for kernel in "${wanted[@]}"; do
 			[ "$kernel" != debug ] || debug_make
-			if ! build_modules "$kernel"; then
+			if [ "$kernel" = host ] || build_modules "$kernel"; then
+				kernels+=("$kernel")
+			else
 				test_result FAIL "build/modules-$kernel" 0 "does not build"
-				continue
 			fi
-			for iommu in "${iommus[@]}"; do
-				test_plan "$kernel" "$iommu"
-			done
 		done
 		build_unlock
+		test_plan
 		grep -q '^FAIL build/user' "$test_dir/results" || test_run_boots
 	fi
 	test_summary
@@ -72,47 +72,79 @@ test_header() {
 	sed -n "/^#/!q; s/^# $2: *//p" "$LAB_TESTS/cases/$1.sh" | head -n 1
 }
 
-# Appends to test_boots what one kernel with one IOMMU setting needs:
-# KERNEL IOMMU ICOUNT FS:SUITE/CASE...
+# Sets test_boots, from kernels, iommus and test_cases: KERNEL IOMMU KIND FS:SUITE/CASE...
 test_plan() {
-	local kernel=$1 iommu=$2 name fs any own icount only ext4=() xfs=()
+	local name kernel iommu fs kind key items i
+	local -A boots=()
 
+	test_boots=()
 	for name in "${test_cases[@]}"; do
-		any=$(test_header "$name" fs) own=$(test_header "$name" boot)
-		icount=$(test_header "$name" icount)
-		only=$(test_header "$name" kernel)
-		[ -n "$only" ] && [ "$kernel" != "$only" ] && continue
-		# Nobody counts instructions of the debug kernel.
-		[ "$kernel" = debug ] && [ "$icount" = yes ] && continue
-		# Counting instructions is about phyr's path, which no IOMMU changes.
-		if [ "$icount" = yes ] || [ "$(test_header "$name" iommu)" = any ]; then
-			[ "$iommu" = on ] && [ "$OPT_IOMMU" = all ] && continue
-		fi
-		for fs in ext4 xfs; do
-			[ "$fs" = xfs ] && [ "$any" = any ] && continue
-			if [ "$icount" = yes ]; then
-				test_boots+=("$kernel $iommu icount $fs:$name")
-			elif [ "$own" = own ]; then
-				test_boots+=("$kernel $iommu own $fs:$name")
-			elif [ "$fs" = ext4 ]; then
-				ext4+=("$fs:$name")
+		while read -r kernel iommu fs kind; do
+			if [ "$kind" = shared ] || [ "$kind" = native ]; then
+				boots["$kernel $iommu $kind $fs"]+=" $fs:$name"
 			else
-				xfs+=("$fs:$name")
+				test_boots+=("$kernel $iommu $kind $fs:$name")
 			fi
+		done < <(test_places "$name")
+	done
+	for key in "${!boots[@]}"; do
+		read -r -a items <<<"${boots[$key]}"
+		for ((i = 0; i < ${#items[@]}; i += TEST_BOOT_CASES)); do
+			test_boots+=("${key% *} ${items[*]:i:TEST_BOOT_CASES}")
 		done
 	done
-	[ ${#ext4[@]} = 0 ] || test_boots+=("$kernel $iommu shared ${ext4[*]}")
-	[ ${#xfs[@]} = 0 ] || test_boots+=("$kernel $iommu shared ${xfs[*]}")
 }
 
-test_plan_host() {
-	local name items=()
+# test_places NAME - where a case runs, a line KERNEL IOMMU FS KIND each
+test_places() {
+	local name=$1 on=() at=("${iommus[@]}") fs=(ext4 xfs) kind=shared only any kernel
 
-	for name in "${test_cases[@]}"; do
-		[ "$(test_header "$name" host)" = yes ] || continue
-		items+=("ext4:$name" "xfs:$name")
+	only=$(test_header "$name" kernel) any=$(test_header "$name" fs)
+	[ "$(test_header "$name" boot)" != own ] || kind=own
+	[ "$(test_header "$name" iommu)" != any ] || at=("${iommus[0]}")
+	if [ "$(test_header "$name" icount)" = yes ]; then
+		# Counting instructions is about phyr's path, which no IOMMU changes.
+		kind=icount any=any at=("${iommus[0]}")
+	fi
+	[ "$any" != any ] || fs=(ext4)
+	for kernel in "${kernels[@]}"; do
+		[ "$kernel" != host ] || continue
+		[ -z "$only" ] || [ "$kernel" = "$only" ] || continue
+		# Nobody counts instructions of the debug kernel.
+		[ "$kernel" = debug ] && [ $kind = icount ] && continue
+		on+=("$kernel")
 	done
-	[ ${#items[@]} = 0 ] || test_boots+=("host - native ${items[*]}")
+	[ ${#on[@]} = 0 ] || test_combine
+	[[ " ${kernels[*]} " == *" host "* && $(test_header "$name" host) = yes ]] || return 0
+	on=(host) at=(-) fs=(ext4 xfs) kind=native
+	test_combine
+}
+
+# All combinations of on, at and fs, with --full; otherwise as many as it takes for each of
+# them to occur, and by the name of the case which with which: over all cases each pair of a
+# kernel, an IOMMU and a filesystem occurs. Where one filesystem tells it all, but both are
+# at hand, it is one of them.
+test_combine() {
+	local kernel iommu type nr=${#on[@]} i hash
+
+	if [ -n "$OPT_FULL" ]; then
+		for kernel in "${on[@]}"; do
+			for iommu in "${at[@]}"; do
+				for type in "${fs[@]}"; do
+					echo "$kernel $iommu $type $kind"
+				done
+			done
+		done
+		return
+	fi
+	hash=$(cksum <<<"$name")
+	hash=${hash%% *}
+	[ $nr -ge ${#at[@]} ] || nr=${#at[@]}
+	[ "$any" = any ] || [ $nr -ge ${#fs[@]} ] || nr=${#fs[@]}
+	for ((i = 0; i < nr; i++)); do
+		echo "${on[i % ${#on[@]}]} ${at[(i + hash) % ${#at[@]}]}" \
+			"${fs[(i + hash / 2) % ${#fs[@]}]} $kind"
+	done
 }
 
 # test_result ok|FAIL|skip NAME SECONDS [REASON]
