@@ -9,10 +9,10 @@ SYSROOT_PACKAGES=(
 	# to build
 	build-essential meson ninja-build pkgconf scdoc
 	libfuse3-dev liburing-dev libaio-dev libxxhash-dev libjson-c-dev libpci-dev check
-	libsystemd-dev libseccomp-dev
+	libsystemd-dev libseccomp-dev libmount-dev
 	# to run and to look
 	fuse3 bindfs fio kmod pciutils xfsprogs e2fsprogs fdisk nvme-cli util-linux procps
-	git jq strace xxhash busybox-static
+	git jq strace xxhash busybox-static rsync dmsetup mdadm btrfs-progs
 	linux-image-amd64/$SYSROOT_SUITE linux-headers-amd64/$SYSROOT_SUITE
 )
 # Raise when sysroot_make() changes in a way that old sysroots lack.
