@@ -130,4 +130,5 @@ static void __exit phyr_dio_exit(void)
 module_init(phyr_dio_init);
 module_exit(phyr_dio_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(KSHIM_VERSION);
 MODULE_DESCRIPTION("Leads the direct I/O of phyrfs mounts to phyr");

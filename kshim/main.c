@@ -156,4 +156,5 @@ static void __exit phyr_exit(void)
 module_init(phyr_init);
 module_exit(phyr_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(KSHIM_VERSION);
 MODULE_DESCRIPTION("Direct I/O between files and device memory without struct page");

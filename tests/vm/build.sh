@@ -88,9 +88,9 @@ build_modules() {
 		mv "$dir/sources.new" "$dir/sources"
 	fi
 	mkdir -p "$dir/src"
-	cp -a -u "$LAB_TREE/kshim" "$LAB_TREE/include" "$dir/src/"
+	cp -a -u "$LAB_TREE"/{VERSION,include,kshim} "$dir/src/"
 	build_step "modules-$version" make -C "/build/modules-$version/src/kshim" \
-		"KDIR=$(sysroot_kernel_tree "$version")" "-j$(nproc)"
+		"KDIR=$(sysroot_kernel_tree "$version")" "-j$(nproc)" checks
 	status=$?
 	[ $status = 0 ] || rm -f "$dir"/src/kshim/{,sample/,test/}*.ko
 	return $status
