@@ -149,7 +149,7 @@ static struct miscdevice dev = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "phyr",
 	.fops = &dev_fops,
-	.mode = 0660,
+	.mode = 0640,
 };
 
 int kshim_dev_init(void)

@@ -56,7 +56,7 @@ int phyr_open(struct phyr_dev **ret_dev)
 	dev = malloc(sizeof(*dev));
 	if (!dev)
 		return -ENOMEM;
-	dev->fd = open("/dev/phyr", O_RDWR | O_CLOEXEC);
+	dev->fd = open("/dev/phyr", O_RDONLY | O_CLOEXEC);
 	if (dev->fd < 0) {
 		err = -errno;
 		goto free_dev;

@@ -8,4 +8,4 @@
 
 chmod 666 /dev/phyr
 t_is ok t_ioctl "$PHYR_DIR" "$PHYR_MNT" "$PHYR_DISK"
-chmod 660 /dev/phyr
+chmod 640 /dev/phyr
