@@ -69,6 +69,9 @@ struct phyrfs_options {
 	char *cache_name;
 	char *sandbox_name;
 	unsigned int policy;
+	/* MOUNT_ATTR_* of mount_setattr(2), for the clone of the source's mount. */
+	uint64_t mount_attrs;
+	uint64_t mount_attrs_clear;
 	double timeout_s; /* how long the kernel may believe names and attributes */
 	int require;
 	int check;
@@ -150,10 +153,20 @@ void phyrfs_options_help(FILE *out);
 /* Make the mount that --check looks at, and set @opts to it. Says what is wrong. */
 int phyrfs_check_mount(struct phyrfs_options *opts);
 
-/* ------------------------------------------------------------------- session.c */
+/* -------------------------------------------------------------------- source.c */
 
+/* Says what is wrong, and which filesystems will not be shown. */
 int phyrfs_source_open(struct phyrfs *fs);
 void phyrfs_source_close(struct phyrfs *fs);
+
+/*
+ * What the kind of the source's filesystem decides. Either a stacked filesystem can be
+ * below this mount, or one can be above.
+ */
+void phyrfs_source_kind(struct phyrfs *fs, struct fuse_conn_info *conn);
+
+/* ------------------------------------------------------------------- session.c */
+
 void phyrfs_ops(struct fuse_lowlevel_ops *ops);
 
 /* From mount to unmount, with the source open. */

@@ -1,52 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A session: the source directory, what is agreed with the kernel, and the mount from
- * its first request to its last.
+ * A session: what is agreed with the kernel, and the mount from its first request to its
+ * last.
  */
 #include "phyrfs.h"
 
 #include <phyr.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/magic.h>
 #include <sys/mount.h>
-#include <sys/statfs.h>
 #include <unistd.h>
-
-static const struct {
-	unsigned long type; /* of statfs(2) */
-	bool stacked;
-	bool no_flush;
-} filesystems[] = {
-	{ OVERLAYFS_SUPER_MAGIC, true, false }, { FUSE_SUPER_MAGIC, true, false },
-	{ EXT4_SUPER_MAGIC, false, true },	{ XFS_SUPER_MAGIC, false, true },
-	{ BTRFS_SUPER_MAGIC, false, true },	{ TMPFS_MAGIC, false, true },
-};
-
-/*
- * What the kind of the source's filesystem decides. Only one of both is possible: a
- * stacked filesystem below this mount, or above.
- */
-static void source_kind(struct phyrfs *fs, struct fuse_conn_info *conn)
-{
-	struct statfs st;
-
-	conn->max_backing_stack_depth = FUSE_BACKING_STACKED_UNDER;
-	if (fstatfs(fs->root.fd, &st))
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(filesystems); i++) {
-		if (filesystems[i].type != (unsigned long)st.f_type)
-			continue;
-		fs->no_flush = filesystems[i].no_flush;
-		if (filesystems[i].stacked)
-			conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;
-	}
-}
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
@@ -55,7 +22,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* Passthrough and a cache of dirty pages exclude each other. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
 	fs->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
-	source_kind(fs, conn);
+	phyrfs_source_kind(fs, conn);
 
 	/* One look-up that is slow does not hold up all others in the directory. */
 	fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
@@ -89,44 +56,6 @@ void phyrfs_ops(struct fuse_lowlevel_ops *ops)
 	phyrfs_file_ops(ops);
 	phyrfs_ioctl_ops(ops);
 	phyrfs_count_ops(ops);
-}
-
-int phyrfs_source_open(struct phyrfs *fs)
-{
-	int err, fd;
-
-	fs->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fs->proc_fd < 0) {
-		err = -errno;
-		phyrfs_message("/proc/self/fd: %s; /proc has to be mounted",
-			       strerror(errno));
-		return err;
-	}
-	fd = open(fs->opts.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		err = -errno;
-		phyrfs_message("%s: %s", fs->opts.source, strerror(errno));
-		goto close_proc;
-	}
-	err = phyrfs_table_init(fs, fd);
-	if (err)
-		goto close_fd;
-	phyrfs_fds_init(fs);
-	return 0;
-
-close_fd:
-	close(fd);
-close_proc:
-	close(fs->proc_fd);
-	return err;
-}
-
-void phyrfs_source_close(struct phyrfs *fs)
-{
-	phyrfs_table_free(fs);
-	phyrfs_fds_exit(fs);
-	close(fs->root.fd);
-	close(fs->proc_fd);
 }
 
 /* Signals are the main thread's. */
