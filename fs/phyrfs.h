@@ -133,10 +133,12 @@ static inline void phyrfs_reply_err(fuse_req_t req, int err)
 	fuse_reply_err(req, -err);
 }
 
-/* ---------------------------------------------------------------------- main.c */
+/* ------------------------------------------------------------------- message.c */
 
 /* One line to stderr, "phyrfs: ..."; after the start nobody reads it. */
 void phyrfs_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---------------------------------------------------------------------- main.c */
 
 /* The mount is ready: let the parent that waits for it, if any, end with success. */
 void phyrfs_detach(struct phyrfs *fs);

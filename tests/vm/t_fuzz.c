@@ -18,7 +18,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -52,16 +51,6 @@ static struct {
 static char reply[T_REQUEST_MAX + 4096];
 
 /* ------------------------------------------- what main.c has for the rest of fs/ */
-
-void phyrfs_message(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
 
 void phyrfs_detach(struct phyrfs *fs)
 {
