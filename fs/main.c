@@ -15,6 +15,23 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/*
+ * Whatever is opened while one of these is closed gets its number, and with it all that
+ * is written there. -errno if there is no /dev/null.
+ */
+static int std_fds_open(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			return -errno;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
+}
+
 static void raise_limit(int resource)
 {
 	struct rlimit limit;
@@ -117,7 +134,11 @@ int main(int argc, char **argv)
 	static struct phyrfs fs = { .ready_fd = -1 };
 	int err;
 
-	err = phyrfs_run(&fs, &args);
+	err = std_fds_open();
+	if (err)
+		phyrfs_message("/dev/null: %s", strerror(-err));
+	else
+		err = phyrfs_run(&fs, &args);
 	fuse_opt_free_args(&args);
 	phyrfs_options_free(&fs.opts);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
