@@ -146,10 +146,8 @@ static struct fuse_lowlevel_ops uncounted;
 	{                                  \
 		uint64_t start = now_ns(); \
                                            \
-		phyrfs_pool_enter(req);    \
 		uncounted.name args;       \
 		count(OP_##name, start);   \
-		phyrfs_pool_leave();       \
 	}
 OPS(COUNTED)
 

@@ -113,6 +113,8 @@ struct phyrfs {
 	int ready_fd;		/* the waiting parent, or -1 */
 	atomic_bool ready_done; /* the starting thread has finished */
 	int ready_error;	/* its result; valid after ready_done */
+
+	bool stuck; /* the session has ended, but not all of its threads: loop.c */
 };
 
 static inline struct phyrfs *phyrfs_of(fuse_req_t req)
@@ -309,15 +311,29 @@ int phyrfs_sandbox_enter(void);
 /* The fd of an open directory. */
 int phyrfs_dir_fd(const struct fuse_file_info *fi);
 
-/* ---------------------------------------------------------------------- pool.c */
+/* ---------------------------------------------------------------------- loop.c */
 
-/* Around fuse_session_loop_mt(). */
-int phyrfs_pool_start(void);
-void phyrfs_pool_stop(void);
+/* Requests of a size and on a way that the loop can do. */
+void phyrfs_loop_init(struct fuse_conn_info *conn);
 
-/* Around each operation. Leaving may block for long, and end the thread. */
-void phyrfs_pool_enter(fuse_req_t req);
-void phyrfs_pool_leave(void);
+/*
+ * Serve the session until a signal, the kernel or an error ends it. fs->stuck then tells
+ * whether threads are left that the source holds up, and that use @fs for ever: the
+ * process cannot free it, and has to _exit(2). -ECONNABORTED: the mount is still there,
+ * but dead.
+ */
+int phyrfs_loop(struct phyrfs *fs);
+
+/* fuse_session_process_buf() for a request in memory. */
+void phyrfs_loop_process(struct fuse_session *se, const struct fuse_buf *buf);
+
+/*
+ * The request that this thread is in, as the kernel sent it: a struct fuse_in_header and
+ * what follows, for what libfuse does not hand on. NULL outside of operations. It is
+ * @ret_bytes long, which may be less than the structures of a newer kernel, and goes with
+ * the end of the operation, not with the reply.
+ */
+const void *phyrfs_loop_request(size_t *ret_bytes);
 
 /* --------------------------------------------------------------------- count.c */
 

@@ -19,6 +19,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct phyrfs *fs = userdata;
 
+	phyrfs_loop_init(conn);
+
 	/* Passthrough and a cache of dirty pages exclude each other. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
 	fs->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
@@ -71,24 +73,6 @@ static int ready_start(struct phyrfs *fs, pthread_t *ret_thread)
 	return -err;
 }
 
-static int session_loop(struct phyrfs *fs)
-{
-	struct fuse_loop_config *config;
-	int err;
-
-	config = fuse_loop_cfg_create();
-	if (!config)
-		return -ENOMEM;
-	fuse_loop_cfg_set_clone_fd(config, 1);
-	err = phyrfs_pool_start();
-	if (!err) {
-		err = fuse_session_loop_mt(fs->se, config);
-		phyrfs_pool_stop();
-	}
-	fuse_loop_cfg_destroy(config);
-	return err < 0 ? err : 0; /* a signal's number is a proper end */
-}
-
 /*
  * What fuse_session_unmount() does, but never by umount(8), which the sandbox does not
  * let it start. If the kernel has ended the session, the mount is gone, and what is at
@@ -107,7 +91,9 @@ static void session_unmount(struct phyrfs *fs)
 /*
  * From mount to unmount. A session that ends before the start is complete may leave
  * the starting thread in a call on a dead mount; then the process just ends, and
- * nothing that the thread may touch is freed.
+ * nothing that the thread may touch is freed. So it does if the source holds up threads
+ * of the loop. Should it do so for good, not even the end of the process closes the
+ * session, and whoever waits for an answer would wait on.
  */
 static int session_run(struct phyrfs *fs)
 {
@@ -118,7 +104,7 @@ static int session_run(struct phyrfs *fs)
 		return -EIO;
 	err = ready_start(fs, &thread);
 	if (!err)
-		err = session_loop(fs);
+		err = phyrfs_loop(fs);
 	else
 		fs->ready_done = true;
 	session_unmount(fs);
@@ -126,7 +112,12 @@ static int session_run(struct phyrfs *fs)
 		_exit(EXIT_FAILURE);
 	pthread_join(thread, NULL);
 	phyr_close(fs->dev);
-	return err ? err : fs->ready_error;
+	err = err ? err : fs->ready_error;
+	if (fs->stuck) {
+		close(fuse_session_fd(fs->se));
+		_exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
+	}
+	return err;
 }
 
 int phyrfs_session(struct phyrfs *fs, struct fuse_args *args)

@@ -235,7 +235,7 @@ static void send_request(void)
 
 	t.nr_replies = 0;
 	t.error = 0;
-	fuse_session_process_buf(t.fs.se, &buf);
+	phyrfs_loop_process(t.fs.se, &buf);
 }
 
 /* As Linux 6.18 introduces itself, but for passthrough. */

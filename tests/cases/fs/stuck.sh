@@ -1,43 +1,90 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# about: callers whose requests are stuck in the source do not keep others from theirs
-# red: leave out let_out() of the watcher (pool.c)
+# about: callers whose requests are stuck in the source do not keep others from theirs, nor
+#        the daemon from ending
+# red: NR_THREADS_MAX 500; no LIST_INSERT_HEAD() in thread_park(); PARKED_S 100; END_MS 100000
 # iommu: any
 # host: yes
 # fs: any
+# time: 120
 
 # shellcheck source=tests/vm/fs.sh
 . "${0%/*}/../../vm/fs.sh"
 export PATH=/usr/bin:$PATH
 
-finish() {
-	kill -CONT "$inner"
-	wait
-	umount -l at "$T_DIR/stuck" inner
-}
+mkdir at
+touch "$T_DIR"/{quick,held}
+fs_start "$T_DIR" at
+python3 - "$T_DIR/held" "$pid" <<'END' || fail 'see above'
+import fcntl, os, signal, sys, threading, time
 
-mkdir at inner
-mkdir "$T_DIR"/{a,stuck}
-echo data >"$T_DIR/a/f"
-phyrfs "$T_DIR/a" inner 2>/dev/null
-inner=$(pgrep -nx phyrfs)
-mount --bind inner "$T_DIR/stuck"
-phyrfs "$T_DIR" at 2>/dev/null
-trap finish EXIT
-kill -STOP "$inner"
-python3 - <<-'END' || fail "nobody answers"
-	import os, signal
-	signal.alarm(30)
-	for nr in range(6):
-	    # one caller, and so one thread that waits for requests: it gets stuck
-	    for i in range(200):
-	        os.stat("at/a/f")
-	    if os.fork() == 0:
-	        signal.alarm(0)
-	        os.stat("at/stuck/f")
-	        os._exit(0)
-	    signal.sigtimedwait([], 0.1)
-	    os.stat("at/a/f")
+held, pid = sys.argv[1:]
+signal.alarm(100)
+signal.signal(signal.SIGIO, signal.SIG_IGN) # that somebody wants the lease
+threading.stack_size(64 << 10)
+
+def nr_threads():
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+def wait(what, seconds, done):
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            sys.exit(f"{what}: not after {seconds} s, {nr_threads()} threads")
+        time.sleep(0.01)
+
+# Opening a file on which somebody has a lease waits in the source
+lease = os.open(held, os.O_RDWR)
+errors = []
+
+def caller():
+    try:
+        os.close(os.open("at/held", os.O_RDONLY))
+    except OSError as error:
+        errors.append(error.errno)
+
+def callers(nr):
+    threads = [threading.Thread(target=caller) for i in range(nr)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+def quick():
+    start = time.monotonic()
+    os.stat("at/quick")
+    seconds = time.monotonic() - start
+    if seconds > 5:
+        sys.exit(f"{seconds} s to answer, {nr_threads()} threads")
+    return seconds
+
+for i in range(2000):
+    os.stat("at/quick")
+print("one caller:", nr_threads(), "threads")
+if nr_threads() > 8:
+    sys.exit("too many")
+
+fcntl.fcntl(lease, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+start = time.monotonic()
+threads = callers(512)
+seconds = quick()
+wait("512 stuck", 30, lambda: nr_threads() > 512)
+print(f"512 callers are stuck after {time.monotonic() - start:.2f} s;",
+      f"answers after {seconds:.3f} s and {quick():.3f} s")
+fcntl.fcntl(lease, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+for thread in threads:
+    thread.join()
+if errors:
+    sys.exit(f"errors: {set(errors)}")
+wait("threads go", 30, lambda: nr_threads() < 40)
+
+fcntl.fcntl(lease, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+threads = callers(40)
+wait("40 stuck", 30, lambda: nr_threads() > 40)
+os.kill(int(pid), signal.SIGTERM)
+for thread in threads:
+    thread.join()
+if len(errors) != 40:
+    sys.exit("callers got an answer from a daemon that has ended")
 END
-kill -CONT "$inner"
-[ "$(cat at/stuck/f)" = data ] || fail 'stuck for good'
+wait "$pid" || fail "the daemon failed: $?"
+! mountpoint -q at || fail 'the mount is still there'
