@@ -118,35 +118,44 @@ struct dir_reply {
  * kernel asks when it needs them. What is known the kernel has asked for before, and
  * believes what it was told.
  */
-static void entry_fill(struct dir_reply *reply, const struct dirent *entry,
-		       struct fuse_entry_param *param)
+static int entry_fill(struct dir_reply *reply, const struct dirent *entry,
+		      struct fuse_entry_param *param)
 {
 	struct phyrfs *fs = phyrfs_of(reply->req);
+	struct phyrfs_inode *dir = reply->inode;
+	uint64_t number;
+	int err;
 
+	err = phyrfs_number(fs, dir->dev, entry->d_ino, &number);
+	if (err)
+		return err;
 	*param = (struct fuse_entry_param){
-		.attr.st_ino = entry->d_ino,
+		.attr.st_ino = number,
 		.attr.st_mode = DTTOIF(entry->d_type),
 	};
-	if (!reply->plus || entry_is_dot(entry) ||
-	    phyrfs_inode_known(fs, reply->inode->dev, entry->d_ino))
-		return;
-	phyrfs_inode_lookup(fs, reply->inode, entry->d_name, false, param);
+	if (reply->plus && !entry_is_dot(entry) &&
+	    !phyrfs_inode_known(fs, dir, entry->d_ino))
+		phyrfs_inode_lookup(fs, dir, entry->d_name, false, param);
+	return 0;
 }
 
-/* Returns false when the entry does not fit. */
-static bool reply_add(struct dir_reply *reply, const struct dirent *entry)
+/* -ENOSPC: the entry does not fit. */
+static int reply_add(struct dir_reply *reply, const struct dirent *entry)
 {
 	size_t left = reply->size - reply->used, need;
 	struct fuse_entry_param param;
 	char *pos = reply->buf + reply->used;
+	int err;
 
 	need = reply->plus
 		       ? fuse_add_direntry_plus(reply->req, NULL, 0, entry->d_name, NULL,
 						0)
 		       : fuse_add_direntry(reply->req, NULL, 0, entry->d_name, NULL, 0);
 	if (need > left)
-		return false;
-	entry_fill(reply, entry, &param);
+		return -ENOSPC;
+	err = entry_fill(reply, entry, &param);
+	if (err)
+		return err;
 	if (reply->plus)
 		fuse_add_direntry_plus(reply->req, pos, left, entry->d_name, &param,
 				       entry->d_off);
@@ -154,7 +163,7 @@ static bool reply_add(struct dir_reply *reply, const struct dirent *entry)
 		fuse_add_direntry(reply->req, pos, left, entry->d_name, &param.attr,
 				  entry->d_off);
 	reply->used += need;
-	return true;
+	return 0;
 }
 
 static int reply_fill(struct dir_reply *reply, struct dir_handle *dir, off_t offset)
@@ -168,8 +177,10 @@ static int reply_fill(struct dir_reply *reply, struct dir_handle *dir, off_t off
 	}
 	for (;;) {
 		err = dir_next(dir);
-		if (err || !dir->entry || !reply_add(reply, dir->entry))
-			return err;
+		if (!err && dir->entry)
+			err = reply_add(reply, dir->entry);
+		if (err || !dir->entry)
+			return err == -ENOSPC ? 0 : err;
 		dir->offset = dir->entry->d_off;
 		dir->entry = NULL;
 	}

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The O_PATH fds of inodes. There may be more inodes than a process may have fds: those
- * that were not used for long give theirs back, and keep a file handle
- * (name_to_handle_at(2)) to get another one with.
+ * The fds of the process. Inodes have O_PATH fds, and there may be more of them than a
+ * process may have fds: those that were not used for long give theirs back, and keep a
+ * file handle (name_to_handle_at(2)) to get another one with.
  *
- * nr_users counts who works with inode->fd. 0 to FD_CLOSING and back is the step by which
- * one thread, which holds table_lock, takes the fd away; nobody gets in meanwhile. An fd
- * comes back under inode->lock.
+ * nr_users counts who works with inode->fd. 0 to FD_CLOSING and back, both under
+ * table_lock, is what one thread does that takes the fd away; others wait for fds_cond
+ * meanwhile. In between it asks the source, without a lock. An fd comes back under
+ * inode->lock.
  */
 #include "phyrfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FD_CLOSING (-1)
@@ -26,16 +28,27 @@
 /* fds that the process has room for from the start, at eight bytes each. */
 #define NR_READY 65536
 
+/* Which fds are given back: each kind includes those before. */
+enum fd_kind {
+	FD_UNUSED,   /* lately */
+	FD_UNOPENED, /* of inodes that nobody has open */
+	FD_NAMED,    /* of files that still have a name */
+	FD_ANY,	     /* a handle may not find the file any more */
+};
+
+/* ------------------------------------------------------------------- handles */
+
 /* The handle of what @fd is open for, which the caller frees. */
-static int handle_of(int fd, struct file_handle **ret_handle, int *ret_mount_id)
+static int handle_of(int fd, struct file_handle **ret_handle)
 {
 	union {
 		struct file_handle handle;
 		char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
 	} buf = { .handle.handle_bytes = MAX_HANDLE_SZ };
 	struct file_handle *handle;
+	int mount_id;
 
-	if (name_to_handle_at(fd, "", &buf.handle, ret_mount_id, AT_EMPTY_PATH))
+	if (name_to_handle_at(fd, "", &buf.handle, &mount_id, AT_EMPTY_PATH))
 		return -errno;
 	handle = malloc(sizeof(*handle) + buf.handle.handle_bytes);
 	if (!handle)
@@ -51,30 +64,50 @@ static bool handle_same(const struct file_handle *a, const struct file_handle *b
 	       !memcmp(a->f_handle, b->f_handle, a->handle_bytes);
 }
 
-/* ---------------------------------------------------------------------- mounts */
-
-/* An fd by which handles of that mount are opened; -1 if there is none. */
-static int mount_fd(const struct phyrfs *fs, int mount_id)
+/* @mount_fd is of any file of the mount. */
+static int handle_open(struct phyrfs *fs, int mount_fd, struct file_handle *handle)
 {
-	for (unsigned int i = 0; i < fs->nr_mounts; i++)
-		if (fs->mounts[i].id == mount_id)
-			return fs->mounts[i].fd;
-	return -1;
+	int err, fd;
+
+	do {
+		fd = open_by_handle_at(mount_fd, handle, O_PATH | O_CLOEXEC);
+		err = fd < 0 ? -errno : 0;
+	} while (err == -EMFILE && phyrfs_fds_spare(fs));
+	return err ? err : fd;
 }
 
-/* open_by_handle_at(2) wants an fd that is more than O_PATH: of a directory. */
-static int mount_learn(struct phyrfs *fs, int mount_id, int dir_fd)
+/*
+ * open_by_handle_at(2) wants an fd that is more than O_PATH: of a directory, since to
+ * open a file may have effects. Without CAP_DAC_READ_SEARCH a handle opens nothing.
+ */
+int phyrfs_handles_fd(struct phyrfs *fs, int dir_fd)
 {
-	int fd;
+	struct file_handle *handle;
+	int fd, mount_fd;
 
-	if (fs->nr_mounts == PHYRFS_MOUNTS_MAX)
-		return -ENOSPC;
-	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	fs->mounts[fs->nr_mounts++] = (struct phyrfs_mount){ mount_id, fd };
-	return 0;
+	if (handle_of(dir_fd, &handle))
+		return -1;
+	mount_fd = phyrfs_openat(fs, dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (mount_fd >= 0) {
+		fd = handle_open(fs, mount_fd, handle);
+		if (fd < 0) {
+			close(mount_fd);
+			mount_fd = -1;
+		} else {
+			close(fd);
+		}
+	}
+	free(handle);
+	return mount_fd < 0 ? -1 : mount_fd;
 }
+
+void phyrfs_fd_handle(struct phyrfs_inode *inode)
+{
+	if (!inode->handle)
+		handle_of(inode->fd, &inode->handle);
+}
+
+/* ---------------------------------------------------------------- start and end */
 
 /*
  * When the table of fds grows, a process with threads waits until no CPU can still look
@@ -92,141 +125,136 @@ static void fds_make_room(const struct phyrfs *fs, size_t nr)
 void phyrfs_fds_init(struct phyrfs *fs)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
-	struct file_handle *handle;
-	int fd, mount_id;
 
 	TAILQ_INIT(&fs->fds);
+	pthread_cond_init(&fs->fds_cond, NULL);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	fds_make_room(fs, limit.rlim_cur);
 	/* The other half is for open files. */
 	fs->nr_fds_max = limit.rlim_cur / 2;
-	if (handle_of(fs->root.fd, &handle, &mount_id))
-		return;
-	/* Without CAP_DAC_READ_SEARCH a handle opens nothing. */
-	if (!mount_learn(fs, mount_id, fs->root.fd)) {
-		fd = open_by_handle_at(fs->mounts[0].fd, handle, O_PATH | O_CLOEXEC);
-		fs->handles = fd >= 0;
-		if (fd >= 0)
-			close(fd);
-	}
-	free(handle);
 }
 
-void phyrfs_fds_exit(struct phyrfs *fs)
-{
-	while (fs->nr_mounts)
-		close(fs->mounts[--fs->nr_mounts].fd);
-}
-
-/* ------------------------------------------------------------- take and give */
+/* ------------------------------------------------------------------------ take */
 
 static bool users_change(struct phyrfs_inode *inode, int from, int to)
 {
 	return atomic_compare_exchange_strong(&inode->nr_users, &from, to);
 }
 
-/* A handle is kept only if its mount is known: the mount may be learned later. */
-static int handle_keep(struct phyrfs *fs, struct phyrfs_inode *inode)
+/* A file without a name keeps its fd, unless @kind is FD_ANY. */
+static bool fd_may_close(struct phyrfs_inode *inode, enum fd_kind kind)
 {
-	struct file_handle *handle;
-	int err, mount_id;
+	struct statx st;
 
-	err = handle_of(inode->fd, &handle, &mount_id);
-	if (err)
-		return err;
-	if (mount_fd(fs, mount_id) < 0 && inode->type == S_IFDIR)
-		mount_learn(fs, mount_id, inode->fd);
-	inode->mount_fd = mount_fd(fs, mount_id);
-	if (inode->mount_fd < 0) {
-		free(handle);
-		return -ENOENT;
-	}
-	inode->handle = handle;
-	return 0;
+	/* No more than is known on this machine: a network may not answer. */
+	if (kind != FD_ANY &&
+	    (statx(inode->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &st) ||
+	     !st.stx_nlink))
+		return false;
+	phyrfs_fd_handle(inode);
+	return inode->handle;
 }
 
 /*
- * Take the fd of an inode that nobody uses, to close it, or return -1. A file without a
- * name keeps it, unless @nameless: there is nothing else that a handle would find.
+ * Close the fd of @inode, if nobody uses it and it can be opened again. Under table_lock,
+ * which it drops meanwhile. The kernel may forget the inode then: it is freed here.
  */
-static int fd_take(struct phyrfs *fs, struct phyrfs_inode *inode, bool nameless)
+static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode, enum fd_kind kind)
 {
-	struct stat st;
+	bool forgotten, may_close;
 	int fd = -1;
 
-	if (inode->fd < 0 || inode->nr_opens || !users_change(inode, 0, FD_CLOSING))
-		return -1;
-	if (fstat(inode->fd, &st) || !st.st_nlink != nameless)
-		goto out;
-	if (!inode->handle && handle_keep(fs, inode))
-		goto out;
-	fd = inode->fd;
-	inode->fd = -1;
-	phyrfs_fds_remove(fs, inode);
-out:
+	if (!inode->listed || !users_change(inode, 0, FD_CLOSING))
+		return false;
+	pthread_mutex_unlock(&fs->table_lock);
+	may_close = fd_may_close(inode, kind);
+	pthread_mutex_lock(&fs->table_lock);
+	forgotten = !inode->nr_lookups;
+	if (may_close && !forgotten) {
+		fd = inode->fd;
+		inode->fd = -1;
+		phyrfs_fds_remove(fs, inode);
+	}
 	inode->nr_users = 0;
-	return fd;
-}
-
-int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode)
-{
-	return fd_take(fs, inode, true);
-}
-
-static void fd_close(struct phyrfs *fs, struct phyrfs_inode *inode)
-{
-	int fd = fd_take(fs, inode, false);
-
+	pthread_cond_broadcast(&fs->fds_cond);
+	pthread_mutex_unlock(&fs->table_lock);
 	if (fd >= 0)
 		close(fd);
+	if (forgotten)
+		phyrfs_inode_free(fs, inode);
+	pthread_mutex_lock(&fs->table_lock);
+	return fd >= 0;
+}
+
+bool phyrfs_fd_closing(const struct phyrfs_inode *inode)
+{
+	return inode->nr_users == FD_CLOSING;
+}
+
+void phyrfs_fd_close_nameless(struct phyrfs *fs, struct phyrfs_inode *inode)
+{
+	if (!inode->nr_opens)
+		fd_close(fs, inode, FD_ANY);
 }
 
 /*
  * The clock algorithm: look at up to @nr_looks fds, until there are only @target. The
  * one that came first goes, but one that was used since it was last looked at is spared
- * once, unless @all.
+ * once, if @kind is FD_UNUSED. Under table_lock, which it drops meanwhile.
  */
-static void fds_shrink(struct phyrfs *fs, size_t nr_looks, size_t target, bool all)
+static size_t fds_shrink(struct phyrfs *fs, size_t nr_looks, size_t target,
+			 enum fd_kind kind)
 {
 	struct phyrfs_inode *inode;
+	size_t nr_closed = 0;
 
 	for (size_t i = 0; i < nr_looks && fs->nr_fds > target; i++) {
 		inode = TAILQ_FIRST(&fs->fds);
 		TAILQ_REMOVE(&fs->fds, inode, fds);
 		TAILQ_INSERT_TAIL(&fs->fds, inode, fds);
-		if (inode->used && !all)
+		if (kind == FD_UNUSED && inode->used)
 			inode->used = false;
-		else
-			fd_close(fs, inode);
+		else if (kind >= FD_NAMED || !inode->nr_opens)
+			nr_closed += fd_close(fs, inode, kind);
 	}
+	return nr_closed;
 }
 
-/* The process may open no more: give some back, used lately or not. False if it cannot. */
-static bool fds_spare(struct phyrfs *fs)
+bool phyrfs_fds_spare(struct phyrfs *fs)
 {
-	size_t nr;
-	bool some;
+	size_t nr, nr_closed = 0;
 
-	if (!fs->handles)
-		return false;
 	pthread_mutex_lock(&fs->table_lock);
 	nr = fs->nr_fds;
-	fds_shrink(fs, nr, nr > NR_SPARE ? nr - NR_SPARE : 0, true);
-	some = fs->nr_fds < nr;
+	for (enum fd_kind kind = FD_UNOPENED; !nr_closed && kind <= FD_ANY; kind++)
+		nr_closed = fds_shrink(fs, nr, nr > NR_SPARE ? nr - NR_SPARE : 0, kind);
 	pthread_mutex_unlock(&fs->table_lock);
-	return some;
+	return nr_closed;
+}
+
+void phyrfs_fds_trim(struct phyrfs *fs)
+{
+	if (fs->nr_fds > fs->nr_fds_max)
+		fds_shrink(fs, LOOK_BATCH, fs->nr_fds_max - fs->nr_fds_max / 8,
+			   FD_UNUSED);
 }
 
 void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
+	if (inode->mount->fd < 0) {
+		fs->nr_fds_pinned++;
+		return;
+	}
 	TAILQ_INSERT_TAIL(&fs->fds, inode, fds);
 	inode->listed = true;
-	if (fs->nr_fds++ >= fs->nr_fds_max && fs->handles)
-		fds_shrink(fs, LOOK_BATCH, fs->nr_fds_max - fs->nr_fds_max / 8, false);
+	fs->nr_fds++;
 }
 
 void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
+	if (inode->mount->fd < 0) {
+		fs->nr_fds_pinned--;
+	}
 	if (!inode->listed)
 		return;
 	TAILQ_REMOVE(&fs->fds, inode, fds);
@@ -234,40 +262,51 @@ void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode)
 	fs->nr_fds--;
 }
 
-/* ------------------------------------------------------------------------ use */
+/* ------------------------------------------------------------------------- use */
+
+/*
+ * Without a clone of the source's mount, other mounts are in the way: names on them are
+ * refused. Only an O_PATH fd of a name can come to one.
+ */
+static int fd_openat(const struct phyrfs *fs, int dir_fd, const char *name, int flags,
+		     mode_t mode)
+{
+	struct open_how how = {
+		.flags = flags | O_CLOEXEC,
+		.resolve = RESOLVE_NO_XDEV,
+	};
+
+	if (fs->no_xdev && flags & O_PATH && dir_fd != fs->proc_fd)
+		return syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+	return openat(dir_fd, name, flags | O_CLOEXEC, mode);
+}
 
 int phyrfs_openat(struct phyrfs *fs, int dir_fd, const char *name, int flags, mode_t mode)
 {
 	int err, fd;
 
 	do {
-		fd = openat(dir_fd, name, flags | O_CLOEXEC, mode);
+		fd = fd_openat(fs, dir_fd, name, flags, mode);
 		err = fd < 0 ? -errno : 0;
-	} while (err == -EMFILE && fds_spare(fs));
+	} while (err == -EMFILE && phyrfs_fds_spare(fs));
 	return err ? err : fd;
 }
 
-static int handle_open(struct phyrfs *fs, const struct phyrfs_inode *inode)
+static void users_wait(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
-	int err, fd;
-
-	do {
-		fd = open_by_handle_at(inode->mount_fd, inode->handle,
-				       O_PATH | O_CLOEXEC);
-		err = fd < 0 ? -errno : 0;
-	} while (err == -EMFILE && fds_spare(fs));
-	return err ? err : fd;
+	pthread_mutex_lock(&fs->table_lock);
+	while (inode->nr_users == FD_CLOSING)
+		pthread_cond_wait(&fs->fds_cond, &fs->table_lock);
+	pthread_mutex_unlock(&fs->table_lock);
 }
 
-static void users_enter(struct phyrfs_inode *inode)
+static void users_enter(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	int nr = inode->nr_users;
 
-	for (;;) {
+	while (nr == FD_CLOSING || !users_change(inode, nr, nr + 1)) {
 		if (nr == FD_CLOSING)
-			sched_yield();
-		else if (users_change(inode, nr, nr + 1))
-			return;
+			users_wait(fs, inode);
 		nr = inode->nr_users;
 	}
 }
@@ -281,7 +320,7 @@ static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
 	pthread_mutex_lock(&inode->lock);
 	fd = inode->fd;
 	if (fd < 0) {
-		fd = handle_open(fs, inode);
+		fd = handle_open(fs, inode->mount->fd, inode->handle);
 		if (fd >= 0)
 			inode->fd = fd;
 		opened = fd >= 0;
@@ -290,6 +329,7 @@ static int fd_reopen(struct phyrfs *fs, struct phyrfs_inode *inode)
 	if (opened) {
 		pthread_mutex_lock(&fs->table_lock);
 		phyrfs_fds_add(fs, inode);
+		phyrfs_fds_trim(fs);
 		pthread_mutex_unlock(&fs->table_lock);
 	}
 	return fd;
@@ -299,7 +339,7 @@ int phyrfs_fd_get(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	int fd;
 
-	users_enter(inode);
+	users_enter(fs, inode);
 	inode->used = true;
 	fd = inode->fd;
 	if (fd >= 0)
@@ -323,24 +363,19 @@ void phyrfs_fd_proc(int fd, char *buf)
 bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,
 		     struct phyrfs_inode *new)
 {
-	struct file_handle *handle;
-	int mount_id;
-	bool same;
-
 	/* An open fd keeps the number of its file from becoming another one's. */
 	if (inode->fd >= 0)
 		return true;
-	if (handle_of(new->fd, &handle, &mount_id))
+	if (!new->handle || !handle_same(inode->handle, new->handle))
 		return false;
-	same = handle_same(inode->handle, handle);
-	free(handle);
-	if (same && users_change(inode, 0, FD_CLOSING)) {
+	if (users_change(inode, 0, FD_CLOSING)) {
 		inode->fd = new->fd;
 		new->fd = -1;
 		phyrfs_fds_add(fs, inode);
 		inode->nr_users = 0;
+		pthread_cond_broadcast(&fs->fds_cond);
 	}
-	return same;
+	return true;
 }
 
 void phyrfs_fd_free(struct phyrfs_inode *inode)

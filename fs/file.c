@@ -173,10 +173,12 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
  */
 static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct phyrfs *fs = phyrfs_of(req);
 	int fd;
 
-	if (phyrfs_of(req)->no_flush) {
-		phyrfs_reply_err(req, -ENOSYS);
+	if (phyrfs_inode_of(req, ino)->mount->no_flush) {
+		/* What it hears of one file it takes for the answer for all. */
+		phyrfs_reply_err(req, fs->opts.submounts ? 0 : -ENOSYS);
 		return;
 	}
 	fd = dup(fi->fh);

@@ -20,19 +20,33 @@
 
 #define NR_BUCKETS_MIN 1024
 
-static size_t inode_bucket(const struct phyrfs *fs, dev_t dev, ino_t ino)
-{
-	/* The golden ratio in 64 bits spreads neighbouring numbers. */
-	uint64_t key = (ino ^ dev << 32) * 0x9e3779b97f4a7c15ull;
+/* What tells files apart. A bind mount may be read-only where the other is not. */
+struct inode_key {
+	uint64_t mount_id;
+	dev_t dev;
+	ino_t ino;
+};
 
-	return key >> 32 & (fs->nr_buckets - 1);
+static struct inode_key inode_key_of(const struct phyrfs_inode *inode)
+{
+	return (struct inode_key){ inode->mount->id, inode->dev, inode->ino };
 }
 
-static struct phyrfs_inode **table_find(struct phyrfs *fs, dev_t dev, ino_t ino)
+static size_t inode_bucket(const struct phyrfs *fs, const struct inode_key *key)
 {
-	struct phyrfs_inode **link = &fs->buckets[inode_bucket(fs, dev, ino)];
+	/* The golden ratio in 64 bits spreads neighbouring numbers. */
+	uint64_t hash =
+		(key->ino ^ key->dev << 32 ^ key->mount_id << 48) * 0x9e3779b97f4a7c15ull;
 
-	while (*link && ((*link)->ino != ino || (*link)->dev != dev))
+	return hash >> 32 & (fs->nr_buckets - 1);
+}
+
+static struct phyrfs_inode **table_find(struct phyrfs *fs, const struct inode_key *key)
+{
+	struct phyrfs_inode **link = &fs->buckets[inode_bucket(fs, key)];
+
+	while (*link && ((*link)->ino != key->ino || (*link)->dev != key->dev ||
+			 (*link)->mount->id != key->mount_id))
 		link = &(*link)->next;
 	return link;
 }
@@ -51,10 +65,11 @@ static void table_grow(struct phyrfs *fs)
 	for (size_t i = 0; i < nr_old; i++) {
 		while (old[i]) {
 			struct phyrfs_inode *inode = old[i];
+			struct inode_key key = inode_key_of(inode);
 			struct phyrfs_inode **head;
 
 			old[i] = inode->next;
-			head = &fs->buckets[inode_bucket(fs, inode->dev, inode->ino)];
+			head = &fs->buckets[inode_bucket(fs, &key)];
 			inode->next = *head;
 			*head = inode;
 		}
@@ -74,9 +89,10 @@ static void inode_init(struct phyrfs_inode *inode, const struct stat *st, int fd
 	pthread_mutex_init(&inode->lock, NULL);
 }
 
-static void inode_free(struct phyrfs_inode *inode)
+void phyrfs_inode_free(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	pthread_mutex_destroy(&inode->lock);
+	phyrfs_mount_put(fs, inode->mount);
 	phyrfs_fd_free(inode);
 	free(inode);
 }
@@ -85,18 +101,14 @@ static void inode_free(struct phyrfs_inode *inode)
  * The root is not hashed: the kernel must never be given it as somebody's child, and a
  * bind mount below the source may well show it once more.
  */
-int phyrfs_table_init(struct phyrfs *fs, int root_fd)
+int phyrfs_table_init(struct phyrfs *fs, int root_fd, const struct stat *root_st)
 {
-	struct stat st;
-
-	if (fstat(root_fd, &st))
-		return -errno;
 	fs->buckets = calloc(NR_BUCKETS_MIN, sizeof(*fs->buckets));
 	if (!fs->buckets)
 		return -ENOMEM;
 	fs->nr_buckets = NR_BUCKETS_MIN;
 	pthread_mutex_init(&fs->table_lock, NULL);
-	inode_init(&fs->root, &st, root_fd);
+	inode_init(&fs->root, root_st, root_fd);
 	return 0;
 }
 
@@ -107,7 +119,7 @@ void phyrfs_table_free(struct phyrfs *fs)
 			struct phyrfs_inode *inode = fs->buckets[i];
 
 			fs->buckets[i] = inode->next;
-			inode_free(inode);
+			phyrfs_inode_free(fs, inode);
 		}
 	}
 	free(fs->buckets);
@@ -119,7 +131,7 @@ void phyrfs_table_count(struct phyrfs *fs, struct phyrfs_stats *stats)
 {
 	pthread_mutex_lock(&fs->table_lock);
 	stats->nr_inodes = fs->nr_inodes;
-	stats->nr_fds = fs->nr_fds;
+	stats->nr_fds = fs->nr_fds + fs->nr_fds_pinned;
 	stats->found = fs->nr_found;
 	stats->made = fs->last_generation;
 	pthread_mutex_unlock(&fs->table_lock);
@@ -135,38 +147,54 @@ int phyrfs_name_check(const char *name)
 }
 
 /*
- * Returns, with one more reference, the inode that was there already, or else @new. One
- * that has no fd may have lost its number to another file: the kernel will forget it.
+ * The inode that is in the table for the key of @new, if that is the same file, or else
+ * @new itself, which is there from here on. One that has no fd may have lost its number
+ * to another file: the kernel will forget it. Under table_lock.
  */
-static struct phyrfs_inode *table_add(struct phyrfs *fs, struct phyrfs_inode *new)
+static void table_replace(struct phyrfs *fs, struct phyrfs_inode **link,
+			  struct phyrfs_inode *new, struct phyrfs_inode **ret_inode)
 {
-	struct phyrfs_inode **link;
-	struct phyrfs_inode *inode;
-
-	pthread_mutex_lock(&fs->table_lock);
-	link = table_find(fs, new->dev, new->ino);
-	inode = *link;
-	if (inode && !phyrfs_fd_merge(fs, inode, new)) {
-		*link = inode->next;
-		fs->nr_inodes--;
-		inode = NULL;
-	}
-	if (inode) {
-		inode->nr_lookups++;
+	if (*link && phyrfs_fd_merge(fs, *link, new)) {
+		*ret_inode = *link;
+		(*link)->nr_lookups++;
 		fs->nr_found++;
-	} else {
-		inode = new;
-		inode->generation = ++fs->last_generation;
-		*link = inode;
-		if (++fs->nr_inodes > fs->nr_buckets)
-			table_grow(fs);
-		phyrfs_fds_add(fs, inode);
+		return;
 	}
-	pthread_mutex_unlock(&fs->table_lock);
-	return inode;
+	if (*link)
+		*link = (*link)->next;
+	else
+		fs->nr_inodes++;
+	new->generation = ++fs->last_generation;
+	new->next = *link;
+	*link = new;
+	phyrfs_fds_add(fs, new);
+	*ret_inode = new;
 }
 
-/* The kernel gets a reference to @inode, which has the attributes @st. */
+/* Returns @new, or the inode that was there already, with one more reference. */
+static void table_add(struct phyrfs *fs, struct phyrfs_inode *new,
+		      struct phyrfs_inode **ret_inode)
+{
+	struct inode_key key = inode_key_of(new);
+	struct phyrfs_inode **link;
+
+	pthread_mutex_lock(&fs->table_lock);
+	link = table_find(fs, &key);
+	if (*link && (*link)->fd < 0) {
+		/* The source is not to be asked under the lock. */
+		pthread_mutex_unlock(&fs->table_lock);
+		phyrfs_fd_handle(new);
+		pthread_mutex_lock(&fs->table_lock);
+		link = table_find(fs, &key);
+	}
+	table_replace(fs, link, new, ret_inode);
+	if (fs->nr_inodes > fs->nr_buckets)
+		table_grow(fs);
+	phyrfs_fds_trim(fs);
+	pthread_mutex_unlock(&fs->table_lock);
+}
+
+/* The kernel gets a reference to @inode, which has the attributes @st to show. */
 static void entry_set(const struct phyrfs *fs, const struct phyrfs_inode *inode,
 		      const struct stat *st, struct fuse_entry_param *ret_entry)
 {
@@ -179,56 +207,76 @@ static void entry_set(const struct phyrfs *fs, const struct phyrfs_inode *inode,
 	};
 }
 
+/* A new inode, which is not in the table, for @fd, which it owns. */
+static int inode_new(struct phyrfs *fs, int fd, const struct stat *st, uint64_t mount_id,
+		     struct phyrfs_inode **ret_inode)
+{
+	struct phyrfs_mount *mount;
+	struct phyrfs_inode *inode;
+	int err;
+
+	err = phyrfs_mount_get(fs, fd, mount_id, &mount);
+	if (err)
+		return err;
+	inode = malloc(sizeof(*inode));
+	if (!inode) {
+		phyrfs_mount_put(fs, mount);
+		return -ENOMEM;
+	}
+	inode_init(inode, st, fd);
+	inode->mount = mount;
+	*ret_inode = inode;
+	return 0;
+}
+
 int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *ret_entry)
 {
 	struct phyrfs_inode *new, *inode;
+	uint64_t mount_id, number;
 	struct stat st;
 	int err;
 
-	if (fstat(path_fd, &st)) {
-		err = -errno;
-		goto close_fd;
+	err = phyrfs_source_stat(fs, path_fd, "", &st, &mount_id);
+	if (!err)
+		err = phyrfs_number(fs, st.st_dev, st.st_ino, &number);
+	if (!err)
+		err = inode_new(fs, path_fd, &st, mount_id, &new);
+	if (err) {
+		close(path_fd);
+		return err;
 	}
-	new = malloc(sizeof(*new));
-	if (!new) {
-		err = -ENOMEM;
-		goto close_fd;
-	}
-	inode_init(new, &st, path_fd);
-	inode = table_add(fs, new);
+	table_add(fs, new, &inode);
 	if (inode != new)
-		inode_free(new);
+		phyrfs_inode_free(fs, new);
+	st.st_ino = number;
 	entry_set(fs, inode, &st, ret_entry);
 	return 0;
-
-close_fd:
-	close(path_fd);
-	return err;
 }
 
-bool phyrfs_inode_known(struct phyrfs *fs, dev_t dev, ino_t ino)
+bool phyrfs_inode_known(struct phyrfs *fs, const struct phyrfs_inode *dir, ino_t ino)
 {
+	struct inode_key key = { dir->mount->id, dir->dev, ino };
 	bool known;
 
 	pthread_mutex_lock(&fs->table_lock);
-	known = *table_find(fs, dev, ino);
+	known = *table_find(fs, &key);
 	pthread_mutex_unlock(&fs->table_lock);
 	return known;
 }
 
 /*
- * Returns, with one more reference, the inode that has the number in @st, if that is sure
- * to be the file whose attributes @st are. It is, if the table had the inode before @st
- * was asked for (@last: its last generation then), and the file still exists, as it does
+ * Returns, with one more reference, the inode that has the number in @key, if that is
+ * sure to be the file that had it when the caller asked. It is, if the table had the
+ * inode before (@last: its last generation then), and the file still exists, as it does
  * while it is open: then nothing else had its number meanwhile. Otherwise NULL.
  */
-static struct phyrfs_inode *table_get(struct phyrfs *fs, const struct stat *st,
+static struct phyrfs_inode *table_get(struct phyrfs *fs, const struct inode_key *key,
 				      uint64_t last)
 {
 	struct phyrfs_inode *inode;
 
 	pthread_mutex_lock(&fs->table_lock);
-	inode = *table_find(fs, st->st_dev, st->st_ino);
+	inode = *table_find(fs, key);
 	if (inode && inode->generation <= last && inode->fd >= 0) {
 		inode->used = true;
 		inode->nr_lookups++;
@@ -244,15 +292,22 @@ static struct phyrfs_inode *table_get(struct phyrfs *fs, const struct stat *st,
 static int lookup_known(struct phyrfs *fs, int dir_fd, const char *name,
 			struct fuse_entry_param *ret_entry)
 {
-	uint64_t last = fs->last_generation;
+	uint64_t last = fs->last_generation, mount_id, number;
 	struct phyrfs_inode *inode;
+	struct inode_key key;
 	struct stat st;
+	int err;
 
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW))
-		return -errno;
-	inode = table_get(fs, &st, last);
+	err = phyrfs_source_stat(fs, dir_fd, name, &st, &mount_id);
+	if (!err)
+		err = phyrfs_number(fs, st.st_dev, st.st_ino, &number);
+	if (err)
+		return err;
+	key = (struct inode_key){ mount_id, st.st_dev, st.st_ino };
+	inode = table_get(fs, &key, last);
 	if (!inode)
 		return 0;
+	st.st_ino = number;
 	entry_set(fs, inode, &st, ret_entry);
 	return 1;
 }
@@ -277,7 +332,7 @@ int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const ch
 	dir_fd = phyrfs_fd_get(fs, parent);
 	if (dir_fd < 0)
 		return dir_fd;
-	ret = known ? lookup_known(fs, dir_fd, name, ret_entry) : 0;
+	ret = known && !fs->no_xdev ? lookup_known(fs, dir_fd, name, ret_entry) : 0;
 	if (!ret)
 		ret = lookup_open(fs, dir_fd, name, ret_entry);
 	phyrfs_fd_put(parent);
@@ -287,8 +342,8 @@ int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const ch
 /* It is not there any more if its number has become another file's. */
 static void table_remove(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
-	struct phyrfs_inode **link =
-		&fs->buckets[inode_bucket(fs, inode->dev, inode->ino)];
+	struct inode_key key = inode_key_of(inode);
+	struct phyrfs_inode **link = &fs->buckets[inode_bucket(fs, &key)];
 
 	while (*link && *link != inode)
 		link = &(*link)->next;
@@ -309,26 +364,24 @@ void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t
 	if (!inode->nr_lookups) {
 		table_remove(fs, inode);
 		phyrfs_fds_remove(fs, inode);
-		last = true;
+		last = !phyrfs_fd_closing(inode);
 	}
 	pthread_mutex_unlock(&fs->table_lock);
 	if (last)
-		inode_free(inode);
+		phyrfs_inode_free(fs, inode);
 }
 
-/* To free the blocks of a large file takes long: not under the lock. */
-void phyrfs_inode_unlinked(struct phyrfs *fs, const struct stat *st)
+void phyrfs_inode_unlinked(struct phyrfs *fs, const struct phyrfs_inode *dir,
+			   const struct stat *st)
 {
+	struct inode_key key = { dir->mount->id, st->st_dev, st->st_ino };
 	struct phyrfs_inode *inode;
-	int fd = -1;
 
 	pthread_mutex_lock(&fs->table_lock);
-	inode = *table_find(fs, st->st_dev, st->st_ino);
+	inode = *table_find(fs, &key);
 	if (inode)
-		fd = phyrfs_fd_take_nameless(fs, inode);
+		phyrfs_fd_close_nameless(fs, inode);
 	pthread_mutex_unlock(&fs->table_lock);
-	if (fd >= 0)
-		close(fd);
 }
 
 int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,

@@ -55,15 +55,18 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
  */
 static void reply_attr(fuse_req_t req, struct phyrfs_inode *inode, int fd)
 {
+	struct phyrfs *fs = phyrfs_of(req);
 	struct stat st;
 	int err;
 
 	err = fstat(fd, &st) ? -errno : 0;
+	if (!err)
+		err = phyrfs_number(fs, st.st_dev, st.st_ino, &st.st_ino);
 	phyrfs_fd_put(inode);
 	if (err)
 		phyrfs_reply_err(req, err);
 	else
-		fuse_reply_attr(req, &st, phyrfs_of(req)->opts.timeout_s);
+		fuse_reply_attr(req, &st, fs->opts.timeout_s);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -175,7 +175,7 @@ static void name_remove(fuse_req_t req, fuse_ino_t parent_ino, const char *name,
 		phyrfs_fd_put(parent);
 	}
 	if (!err && frees)
-		phyrfs_inode_unlinked(phyrfs_of(req), &st);
+		phyrfs_inode_unlinked(phyrfs_of(req), parent, &st);
 	phyrfs_reply_err(req, err);
 }
 
@@ -208,7 +208,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t old_ino, const char *old_name,
 	err = renameat2(old_fd, old_name, new_fd, new_name, flags) ? -errno : 0;
 	phyrfs_fd_put(new_parent);
 	if (!err && frees)
-		phyrfs_inode_unlinked(phyrfs_of(req), &st);
+		phyrfs_inode_unlinked(phyrfs_of(req), new_parent, &st);
 put_old:
 	phyrfs_fd_put(old_parent);
 reply:

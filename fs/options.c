@@ -32,6 +32,8 @@ static const struct option {
 	{ "sandbox=%s", AT(sandbox_name), 0, "-o sandbox=on",
 	  "as root: no system calls but those that are needed (default)" },
 	{ NULL, 0, 0, "-o sandbox=off", "any, as debuggers and sanitizers want it" },
+	{ "submounts", AT(submounts), 1, "-o submounts",
+	  "show filesystems that are mounted below SOURCE, too" },
 	{ "require", AT(require), 1, "-o require",
 	  "fail instead of working without passthrough or module" },
 	{ NULL, 0, 0, "-o allow_other",

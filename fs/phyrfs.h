@@ -29,36 +29,39 @@ struct phyrfs_stats;
 
 struct file_handle;
 
+/* A mount that the source consists of. */
+struct phyrfs_mount {
+	LIST_ENTRY(phyrfs_mount) mounts; /* phyrfs.table_lock; not the root's */
+	uint64_t id;			 /* of statx(2); 0 if there is only one */
+	size_t nr_inodes;		 /* on it; phyrfs.table_lock */
+	int fd;				 /* to open handles with, or -1 */
+	bool stacked;			 /* on another filesystem */
+	bool no_flush;			 /* closing a file reports nothing */
+};
+
 /*
  * One inode that the kernel knows. Its address is the FUSE node id.
  */
 struct phyrfs_inode {
 	struct phyrfs_inode *next; /* hash chain; phyrfs.table_lock */
 	uint64_t nr_lookups;	   /* references of the kernel; phyrfs.table_lock */
+	struct phyrfs_mount *mount;
 	dev_t dev;
 	ino_t ino;
 	uint64_t generation;
-	mode_t type; /* S_IFMT part of st_mode, which never changes */
+	uint16_t type; /* S_IFMT part of st_mode, which never changes */
 
 	/* fd.c: O_PATH, or -1, and then the handle to open it again with. */
-	atomic_int fd;
-	atomic_int nr_users;
 	atomic_bool used; /* lately */
 	bool listed;	  /* in phyrfs.fds; table_lock */
+	atomic_int fd;
+	atomic_int nr_users;
 	TAILQ_ENTRY(phyrfs_inode) fds;
-	int mount_fd;
 	struct file_handle *handle;
 
 	pthread_mutex_t lock; /* the two below */
 	atomic_uint nr_opens;
 	int backing_id; /* 0: data of these opens goes through the daemon */
-};
-
-/* A mount in the source tree, to open handles with. */
-#define PHYRFS_MOUNTS_MAX 64
-struct phyrfs_mount {
-	int id;
-	int fd;
 };
 
 struct phyrfs_options {
@@ -73,6 +76,7 @@ struct phyrfs_options {
 	uint64_t mount_attrs;
 	uint64_t mount_attrs_clear;
 	double timeout_s; /* how long the kernel may believe names and attributes */
+	int submounts;
 	int require;
 	int check;
 	bool sandbox;
@@ -86,8 +90,8 @@ struct phyrfs {
 	struct phyrfs_options opts;
 	struct fuse_session *se;
 	struct phyrfs_inode root;
-	bool no_flush; /* closing a file of the source reports nothing */
-	int proc_fd;   /* /proc/self/fd: turns an O_PATH fd into a usable one */
+	bool no_xdev; /* names on other mounts are refused */
+	int proc_fd;  /* /proc/self/fd: turns an O_PATH fd into a usable one */
 
 	pthread_mutex_t table_lock;
 	struct phyrfs_inode **buckets; /* table_lock */
@@ -96,13 +100,14 @@ struct phyrfs {
 	atomic_ullong last_generation; /* written under table_lock */
 	uint64_t nr_found;	       /* lookups of known inodes; table_lock */
 
+	LIST_HEAD(, phyrfs_mount) mounts; /* below the root's; table_lock */
+
 	/* fd.c */
-	bool handles;				       /* fds of inodes may be closed */
-	TAILQ_HEAD(, phyrfs_inode) fds;		       /* oldest first; table_lock */
-	size_t nr_fds;				       /* in it; table_lock */
-	size_t nr_fds_max;			       /* if handles */
-	struct phyrfs_mount mounts[PHYRFS_MOUNTS_MAX]; /* table_lock */
-	unsigned int nr_mounts;			       /* table_lock */
+	TAILQ_HEAD(, phyrfs_inode) fds; /* can be given back; table_lock */
+	size_t nr_fds;			/* in it; table_lock */
+	size_t nr_fds_max;
+	pthread_cond_t fds_cond;    /* an inode's fd was, or was not, taken */
+	size_t nr_fds_pinned;	    /* of inodes, cannot be given back; table_lock */
 
 	atomic_bool passthrough; /* data may bypass the daemon */
 	atomic_ulong nr_opens_passed;
@@ -164,10 +169,29 @@ int phyrfs_source_open(struct phyrfs *fs);
 void phyrfs_source_close(struct phyrfs *fs);
 
 /*
- * What the kind of the source's filesystem decides. Either a stacked filesystem can be
- * below this mount, or one can be above.
+ * fstatat(2) of @name, or of @fd if that is empty, without following a symbolic link, and
+ * the id of the mount that it is on.
  */
-void phyrfs_source_kind(struct phyrfs *fs, struct fuse_conn_info *conn);
+int phyrfs_source_stat(const struct phyrfs *fs, int fd, const char *name,
+		       struct stat *ret_st, uint64_t *ret_mount_id);
+
+/* --------------------------------------------------------------------- mount.c */
+
+int phyrfs_mounts_init(struct phyrfs *fs, uint64_t root_id);
+void phyrfs_mounts_exit(struct phyrfs *fs);
+
+/* The mount @id, which @fd is on, with one more inode; and with one less. */
+int phyrfs_mount_get(struct phyrfs *fs, int fd, uint64_t id,
+		     struct phyrfs_mount **ret_mount);
+void phyrfs_mount_put(struct phyrfs *fs, struct phyrfs_mount *mount);
+
+/* -------------------------------------------------------------------- number.c */
+
+/*
+ * The inode number to show, in attributes and directories, for what has @ino on @dev.
+ * -EOVERFLOW: there is none.
+ */
+int phyrfs_number(const struct phyrfs *fs, dev_t dev, ino_t ino, uint64_t *ret_number);
 
 /* ------------------------------------------------------------------- session.c */
 
@@ -179,7 +203,6 @@ int phyrfs_session(struct phyrfs *fs, struct fuse_args *args);
 /* ------------------------------------------------------------------------ fd.c */
 
 void phyrfs_fds_init(struct phyrfs *fs);
-void phyrfs_fds_exit(struct phyrfs *fs);
 
 /*
  * The O_PATH fd of @inode, or -errno; phyrfs_fd_put() when the caller has done with it.
@@ -187,19 +210,6 @@ void phyrfs_fds_exit(struct phyrfs *fs);
  */
 int phyrfs_fd_get(struct phyrfs *fs, struct phyrfs_inode *inode);
 void phyrfs_fd_put(struct phyrfs_inode *inode);
-
-/*
- * Is @new the same file as @inode, which has the same dev and ino? Then its fd becomes
- * that of @inode, if that one has none. Under table_lock.
- */
-bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,
-		     struct phyrfs_inode *new);
-
-/*
- * The fd of @inode, for the caller to close, or -1 if somebody uses it or it has a name.
- * Under table_lock.
- */
-int phyrfs_fd_take_nameless(struct phyrfs *fs, struct phyrfs_inode *inode);
 
 /*
  * openat(2) with O_CLOEXEC, an fd or -errno. For want of fds inodes that nobody uses lose
@@ -212,14 +222,43 @@ int phyrfs_openat(struct phyrfs *fs, int dir_fd, const char *name, int flags,
 #define PHYRFS_PROC_LEN 32
 void phyrfs_fd_proc(int fd, char *buf);
 
+/*
+ * An fd to open handles of that mount with, or -1 if that is not possible, for the caller
+ * to close. Without table_lock.
+ */
+int phyrfs_handles_fd(struct phyrfs *fs, int dir_fd);
+
+/* The process may open no more: give some back, used lately or not. False if it cannot. */
+bool phyrfs_fds_spare(struct phyrfs *fs);
+
+/* Let the inode have its handle, if it can. For an inode of the caller's own. */
+void phyrfs_fd_handle(struct phyrfs_inode *inode);
+
+/*
+ * Is @new the same file as @inode, which has the same number? Then its fd becomes that
+ * of @inode, if that one has none. If @inode has none, @new has to have its handle. Under
+ * table_lock.
+ */
+bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,
+		     struct phyrfs_inode *new);
+
 /* @inode has an fd now, and others may lose theirs; or it has none. Under table_lock. */
 void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode);
 void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode);
 void phyrfs_fd_free(struct phyrfs_inode *inode);
 
+/* Are there too many now? Under table_lock, which it drops meanwhile. */
+void phyrfs_fds_trim(struct phyrfs *fs);
+
+/* Close the fd of @inode, unless somebody uses it. The same about table_lock. */
+void phyrfs_fd_close_nameless(struct phyrfs *fs, struct phyrfs_inode *inode);
+
+/* Is that under way? Then who does it frees @inode if it is forgotten. Under table_lock. */
+bool phyrfs_fd_closing(const struct phyrfs_inode *inode);
+
 /* --------------------------------------------------------------------- inode.c */
 
-int phyrfs_table_init(struct phyrfs *fs, int root_fd);
+int phyrfs_table_init(struct phyrfs *fs, int root_fd, const struct stat *root_st);
 void phyrfs_table_free(struct phyrfs *fs);
 
 /* What the table counts, into @stats. */
@@ -239,8 +278,11 @@ int phyrfs_name_check(const char *name);
 int phyrfs_inode_lookup(struct phyrfs *fs, struct phyrfs_inode *parent, const char *name,
 			bool known, struct fuse_entry_param *ret_entry);
 
-/* Is a file of that number in the table? The answer may be old when it comes. */
-bool phyrfs_inode_known(struct phyrfs *fs, dev_t dev, ino_t ino);
+/*
+ * Is a file with the number @ino on the filesystem of @dir in the table? The answer may
+ * be old when it comes.
+ */
+bool phyrfs_inode_known(struct phyrfs *fs, const struct phyrfs_inode *dir, ino_t ino);
 
 /* The same for an O_PATH fd, which it owns from here on, whatever the result. */
 int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd,
@@ -249,11 +291,15 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd,
 /* Take back @nr references of the kernel; the last one frees the inode. */
 void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t nr);
 
+/* One that is not in the table any more, or never was. Without table_lock. */
+void phyrfs_inode_free(struct phyrfs *fs, struct phyrfs_inode *inode);
+
 /*
- * @st is of a file that has lost a name. If that was its last one, and nobody has it
- * open, let its space be free now, and not when the kernel comes to forget it.
+ * @st is of a file that has lost a name in @dir. If that was its last one, and nobody has
+ * it open, let its space be free now, and not when the kernel comes to forget it.
  */
-void phyrfs_inode_unlinked(struct phyrfs *fs, const struct stat *st);
+void phyrfs_inode_unlinked(struct phyrfs *fs, const struct phyrfs_inode *dir,
+			   const struct stat *st);
 
 /* Open @inode itself, @flags as of open(2). -ENXIO: it is no regular file. */
 int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,

@@ -15,8 +15,8 @@
 
 static const char *const calls[] = {
 	/* files, for the operations */
-	"openat", "open_by_handle_at", "name_to_handle_at", "close", "dup", "dup2",
-	"dup3", "fcntl", "read", "readv", "pread64", "preadv", "write", "writev",
+	"openat", "openat2", "open_by_handle_at", "name_to_handle_at", "close", "dup",
+	"dup2", "dup3", "fcntl", "read", "readv", "pread64", "preadv", "write", "writev",
 	"pwrite64", "pwritev", "pwritev2", "lseek", "splice", "pipe2", "copy_file_range",
 	"truncate", "ftruncate", "fallocate", "fsync", "fdatasync", "flock", "getdents64",
 	"fstat", "newfstatat", "statx", "statfs", "fstatfs", "readlinkat", "mkdirat",

@@ -24,7 +24,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* Passthrough and a cache of dirty pages exclude each other. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_WRITEBACK_CACHE);
 	fs->passthrough = fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
-	phyrfs_source_kind(fs, conn);
+	/* A stacked filesystem may be below this mount, or one above, but not both. */
+	conn->max_backing_stack_depth = fs->root.mount->stacked
+						? FUSE_BACKING_STACKED_OVER
+						: FUSE_BACKING_STACKED_UNDER;
 
 	/* One look-up that is slow does not hold up all others in the directory. */
 	fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);

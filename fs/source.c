@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The source: the directory that the mount shows, and what its filesystem decides.
+ * The source: the directory that the mount shows.
  *
  * It is taken as a private clone of its mount, as a bind mount would be: filesystems that
  * are mounted below it are not there, nor is this mount, should its mountpoint be below.
- * What is kept open of the clone keeps no other mount busy. The clone has mount options of
- * its own; the kernel opens the files of passed-through data by it, too.
+ * What is kept open of the clone keeps no other mount busy. The clone has mount options
+ * of its own; the kernel opens the files of passed-through data by it, too.
+ *
+ * With -o submounts the clone has the mounts below, too, as a slave of the source: those
+ * that come and go there come and go here, as soon as it is in a mount namespace.
  */
 #include "phyrfs.h"
 
@@ -15,36 +18,10 @@
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
-#include <linux/magic.h>
+#include <stdlib.h>
 #include <sys/mount.h>
-#include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
-
-static const struct {
-	unsigned long type; /* of statfs(2) */
-	bool stacked;
-	bool no_flush;
-} filesystems[] = {
-	{ OVERLAYFS_SUPER_MAGIC, true, false }, { FUSE_SUPER_MAGIC, true, false },
-	{ EXT4_SUPER_MAGIC, false, true },	{ XFS_SUPER_MAGIC, false, true },
-	{ BTRFS_SUPER_MAGIC, false, true },	{ TMPFS_MAGIC, false, true },
-};
-
-void phyrfs_source_kind(struct phyrfs *fs, struct fuse_conn_info *conn)
-{
-	struct statfs st;
-
-	conn->max_backing_stack_depth = FUSE_BACKING_STACKED_UNDER;
-	if (fstatfs(fs->root.fd, &st))
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(filesystems); i++) {
-		if (filesystems[i].type != (unsigned long)st.f_type)
-			continue;
-		fs->no_flush = filesystems[i].no_flush;
-		if (filesystems[i].stacked)
-			conn->max_backing_stack_depth = FUSE_BACKING_STACKED_OVER;
-	}
-}
 
 /* Say what the mount will not show, though it is there at SOURCE. */
 static void source_tell_mounts(const struct phyrfs_options *opts)
@@ -68,7 +45,8 @@ static void source_tell_mounts(const struct phyrfs_options *opts)
 	}
 	endmntent(mounts);
 	if (nr)
-		phyrfs_message("not shown: %zu filesystem%s mounted below %s, such as %s",
+		phyrfs_message("not shown: %zu filesystem%s mounted below %s, such as "
+			       "%s; -o submounts shows them",
 			       nr, nr > 1 ? "s" : "", opts->source, first);
 }
 
@@ -78,14 +56,15 @@ static int source_clone(const struct phyrfs_options *opts, int dir_fd, int *ret_
 	struct mount_attr attr = {
 		.attr_set = opts->mount_attrs,
 		.attr_clr = opts->mount_attrs_clear,
-		.propagation = MS_PRIVATE,
+		.propagation = opts->submounts ? MS_SLAVE : MS_PRIVATE,
 	};
+	unsigned int flags = AT_EMPTY_PATH | (opts->submounts ? AT_RECURSIVE : 0);
 	int err, fd;
 
-	fd = open_tree(dir_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	fd = open_tree(dir_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 	if (fd < 0)
 		return -errno;
-	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr))) {
+	if (mount_setattr(fd, "", flags, &attr, sizeof(attr))) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -94,24 +73,69 @@ static int source_clone(const struct phyrfs_options *opts, int dir_fd, int *ret_
 	return 0;
 }
 
-static int source_root(const struct phyrfs_options *opts, int *ret_fd)
+/* Is @path below @dir? */
+static bool path_is_below(const char *path, const struct phyrfs_inode *dir)
 {
-	int err, fd, dir_fd;
+	char *parent = strdup(path), *slash;
+	bool below = false;
+	struct stat st;
 
-	dir_fd = open(opts->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while (parent && !below && (slash = strrchr(parent, '/')) && slash[1]) {
+		slash[slash == parent] = '\0';
+		below = !stat(parent, &st) && st.st_dev == dir->dev &&
+			st.st_ino == dir->ino;
+	}
+	free(parent);
+	return below;
+}
+
+/* It would show itself, and wait for itself. */
+static int submounts_check(const struct phyrfs *fs)
+{
+	const struct phyrfs_options *opts = &fs->opts;
+
+	if (!opts->mountpoint || !path_is_below(opts->mountpoint, &fs->root))
+		return 0;
+	phyrfs_message("%s is below %s, which -o submounts does not allow; mount it "
+		       "elsewhere, or without that option",
+		       opts->mountpoint, opts->source);
+	return -EINVAL;
+}
+
+static int source_fd(struct phyrfs *fs, int *ret_fd)
+{
+	int err, dir_fd;
+
+	dir_fd = open(fs->opts.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return -errno;
-	err = source_clone(opts, dir_fd, &fd);
+	err = source_clone(&fs->opts, dir_fd, ret_fd);
 	if (err == -EPERM || err == -EINVAL) {
+		fs->no_xdev = !fs->opts.submounts;
 		*ret_fd = dir_fd;
 		return 0;
 	}
 	close(dir_fd);
+	return err;
+}
+
+/* What has the root before the table has it: the first inode of the first mount. */
+static int source_init(struct phyrfs *fs, int fd)
+{
+	uint64_t mount_id;
+	struct stat st;
+	int err;
+
+	err = phyrfs_source_stat(fs, fd, "", &st, &mount_id);
+	if (!err)
+		err = phyrfs_table_init(fs, fd, &st);
 	if (err)
 		return err;
-	*ret_fd = fd;
-	source_tell_mounts(opts);
-	return 0;
+	phyrfs_fds_init(fs);
+	err = phyrfs_mounts_init(fs, mount_id);
+	if (err)
+		phyrfs_table_free(fs);
+	return err;
 }
 
 int phyrfs_source_open(struct phyrfs *fs)
@@ -125,14 +149,19 @@ int phyrfs_source_open(struct phyrfs *fs)
 			       strerror(errno));
 		return err;
 	}
-	err = source_root(&fs->opts, &fd);
+	err = source_fd(fs, &fd);
 	if (err)
 		goto close_proc;
-	err = phyrfs_table_init(fs, fd);
+	err = source_init(fs, fd);
 	if (err)
 		goto close_fd;
-	phyrfs_fds_init(fs);
-	return 0;
+	if (fs->opts.submounts)
+		err = submounts_check(fs);
+	else
+		source_tell_mounts(&fs->opts);
+	if (err)
+		phyrfs_source_close(fs);
+	return err;
 
 close_fd:
 	close(fd);
@@ -145,7 +174,43 @@ close_proc:
 void phyrfs_source_close(struct phyrfs *fs)
 {
 	phyrfs_table_free(fs);
-	phyrfs_fds_exit(fs);
+	phyrfs_mounts_exit(fs);
 	close(fs->root.fd);
 	close(fs->proc_fd);
+}
+
+static void stat_of_statx(const struct statx *from, struct stat *ret_st)
+{
+	*ret_st = (struct stat){
+		.st_dev = makedev(from->stx_dev_major, from->stx_dev_minor),
+		.st_ino = from->stx_ino,
+		.st_mode = from->stx_mode,
+		.st_nlink = from->stx_nlink,
+		.st_uid = from->stx_uid,
+		.st_gid = from->stx_gid,
+		.st_rdev = makedev(from->stx_rdev_major, from->stx_rdev_minor),
+		.st_size = from->stx_size,
+		.st_blksize = from->stx_blksize,
+		.st_blocks = from->stx_blocks,
+		.st_atim = { from->stx_atime.tv_sec, from->stx_atime.tv_nsec },
+		.st_mtim = { from->stx_mtime.tv_sec, from->stx_mtime.tv_nsec },
+		.st_ctim = { from->stx_ctime.tv_sec, from->stx_ctime.tv_nsec },
+	};
+}
+
+int phyrfs_source_stat(const struct phyrfs *fs, int fd, const char *name,
+		       struct stat *ret_st, uint64_t *ret_mount_id)
+{
+	int flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+	struct statx st;
+
+	if (!fs->opts.submounts) {
+		*ret_mount_id = 0;
+		return fstatat(fd, name, ret_st, flags) ? -errno : 0;
+	}
+	if (statx(fd, name, flags, STATX_BASIC_STATS | STATX_MNT_ID, &st))
+		return -errno;
+	stat_of_statx(&st, ret_st);
+	*ret_mount_id = st.stx_mnt_id;
+	return 0;
 }
