@@ -29,10 +29,11 @@ int phyrfs_dir_fd(const struct fuse_file_info *fi)
 	return dirfd(dir_of(fi)->stream);
 }
 
-static void dir_close(struct dir_handle *dir)
+static void dir_close(struct phyrfs *fs, struct dir_handle *dir)
 {
 	pthread_mutex_destroy(&dir->lock);
 	closedir(dir->stream);
+	phyrfs_fd_unpin(fs);
 	free(dir);
 }
 
@@ -73,7 +74,12 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct dir_handle *dir = NULL;
 	int err;
 
-	err = dir_open(fs, phyrfs_inode_of(req, ino), &dir);
+	err = phyrfs_fd_pin(req);
+	if (!err) {
+		err = dir_open(fs, phyrfs_inode_of(req, ino), &dir);
+		if (err)
+			phyrfs_fd_unpin(fs);
+	}
 	if (err) {
 		phyrfs_reply_err(req, err);
 		return;
@@ -81,12 +87,12 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fi->fh = (uintptr_t)dir;
 	fi->cache_readdir = fi->keep_cache = fs->opts.timeout_s > 0;
 	if (fuse_reply_open(req, fi) == -ENOENT)
-		dir_close(dir);
+		dir_close(fs, dir);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	dir_close(dir_of(fi));
+	dir_close(phyrfs_of(req), dir_of(fi));
 	fuse_reply_err(req, 0);
 }
 
@@ -133,7 +139,7 @@ static int entry_fill(struct dir_reply *reply, const struct dirent *entry,
 		.attr.st_ino = number,
 		.attr.st_mode = DTTOIF(entry->d_type),
 	};
-	if (reply->plus && !entry_is_dot(entry) &&
+	if (reply->plus && !entry_is_dot(entry) && !phyrfs_fds_room(fs) &&
 	    !phyrfs_inode_known(fs, dir, entry->d_ino))
 		phyrfs_inode_lookup(fs, dir, entry->d_name, false, param);
 	return 0;

@@ -2,7 +2,8 @@
 /*
  * The fds of the process. Inodes have O_PATH fds, and there may be more of them than a
  * process may have fds: those that were not used for long give theirs back, and keep a
- * file handle (name_to_handle_at(2)) to get another one with.
+ * file handle (name_to_handle_at(2)) to get another one with. What cannot be given back
+ * is pinned: fds of open files. Their number is limited, so that names always find one.
  *
  * nr_users counts who works with inode->fd. 0 to FD_CLOSING and back, both under
  * table_lock, is what one thread does that takes the fd away; others wait for fds_cond
@@ -27,6 +28,9 @@
 
 /* fds that the process has room for from the start, at eight bytes each. */
 #define NR_READY 65536
+
+/* fds that open files leave, at most; for names, threads and what lasts for one call. */
+#define NR_RESERVE 1024
 
 /* Which fds are given back: each kind includes those before. */
 enum fd_kind {
@@ -125,13 +129,42 @@ static void fds_make_room(const struct phyrfs *fs, size_t nr)
 void phyrfs_fds_init(struct phyrfs *fs)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
+	size_t nr, reserve;
 
 	TAILQ_INIT(&fs->fds);
 	pthread_cond_init(&fs->fds_cond, NULL);
 	getrlimit(RLIMIT_NOFILE, &limit);
-	fds_make_room(fs, limit.rlim_cur);
+	nr = limit.rlim_cur;
+	reserve = nr / 4 < NR_RESERVE ? nr / 4 : NR_RESERVE;
+	fds_make_room(fs, nr);
 	/* The other half is for open files. */
-	fs->nr_fds_max = limit.rlim_cur / 2;
+	fs->nr_fds_max = nr / 2;
+	fs->nr_pinned_max = nr - reserve;
+	fs->nr_pinned_max_root = nr - reserve / 2;
+	fs->nr_pinned_max_names = nr - reserve / 4;
+}
+
+/* -------------------------------------------------------------------- pinned fds */
+
+int phyrfs_fd_pin(fuse_req_t req)
+{
+	struct phyrfs *fs = phyrfs_of(req);
+	bool root = !fuse_req_ctx(req)->uid;
+
+	if (fs->nr_pinned++ < (root ? fs->nr_pinned_max_root : fs->nr_pinned_max))
+		return 0;
+	fs->nr_pinned--;
+	return -ENFILE;
+}
+
+void phyrfs_fd_unpin(struct phyrfs *fs)
+{
+	fs->nr_pinned--;
+}
+
+int phyrfs_fds_room(const struct phyrfs *fs)
+{
+	return fs->nr_pinned < fs->nr_pinned_max_names ? 0 : -ENFILE;
 }
 
 /* ------------------------------------------------------------------------ take */
@@ -242,6 +275,7 @@ void phyrfs_fds_trim(struct phyrfs *fs)
 void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	if (inode->mount->fd < 0) {
+		fs->nr_pinned++;
 		fs->nr_fds_pinned++;
 		return;
 	}
@@ -253,6 +287,7 @@ void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
 void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	if (inode->mount->fd < 0) {
+		fs->nr_pinned--;
 		fs->nr_fds_pinned--;
 	}
 	if (!inode->listed)

@@ -32,6 +32,7 @@ static void file_release(struct phyrfs *fs, struct phyrfs_inode *inode, int fd)
 {
 	phyrfs_backing_put(fs, inode);
 	close(fd);
+	phyrfs_fd_unpin(fs);
 }
 
 /* The inode keeps its fd from one step to the next, though its last name may go. */
@@ -59,22 +60,35 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct phyrfs *fs = phyrfs_of(req); /* a reply frees the request */
 	int err;
 
-	err = file_open(req, inode, fi);
+	err = phyrfs_fd_pin(req);
+	if (!err) {
+		err = file_open(req, inode, fi);
+		if (err)
+			phyrfs_fd_unpin(fs);
+	}
 	if (err)
 		phyrfs_reply_err(req, err);
 	else if (fuse_reply_open(req, fi) == -ENOENT)
 		file_release(fs, inode, fi->fh);
 }
 
+/* What is made must not fail afterwards for want of an fd, so there is to be one. */
 static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *name,
 		       mode_t mode, int flags, int *ret_fd)
 {
 	struct phyrfs *fs = phyrfs_of(req);
 	int dir_fd, err, fd;
 
+	err = phyrfs_fds_room(fs);
+	if (!err)
+		err = phyrfs_fd_pin(req);
+	if (err)
+		return err;
 	dir_fd = phyrfs_fd_get(fs, parent);
-	if (dir_fd < 0)
-		return dir_fd;
+	if (dir_fd < 0) {
+		err = dir_fd;
+		goto unpin;
+	}
 	err = phyrfs_caller_enter(req);
 	if (err)
 		goto put_dir;
@@ -87,6 +101,9 @@ static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *
 		*ret_fd = fd;
 put_dir:
 	phyrfs_fd_put(parent);
+unpin:
+	if (err)
+		phyrfs_fd_unpin(fs);
 	return err;
 }
 
@@ -114,6 +131,7 @@ static void reply_create(fuse_req_t req, int fd, struct fuse_file_info *fi)
 	err = file_adopt(fs, fd, &entry);
 	if (err) {
 		close(fd);
+		phyrfs_fd_unpin(fs);
 		phyrfs_reply_err(req, err);
 		return;
 	}

@@ -152,7 +152,7 @@ int phyrfs_name_check(const char *name)
  * to another file: the kernel will forget it. Under table_lock.
  */
 static void table_replace(struct phyrfs *fs, struct phyrfs_inode **link,
-			  struct phyrfs_inode *new, struct phyrfs_inode **ret_inode)
+			 struct phyrfs_inode *new, struct phyrfs_inode **ret_inode)
 {
 	if (*link && phyrfs_fd_merge(fs, *link, new)) {
 		*ret_inode = *link;

@@ -20,8 +20,10 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param entry;
 	int err;
 
-	err = phyrfs_inode_lookup(fs, phyrfs_inode_of(req, parent), name, !cached,
-				  &entry);
+	err = phyrfs_fds_room(fs);
+	if (!err)
+		err = phyrfs_inode_lookup(fs, phyrfs_inode_of(req, parent), name, !cached,
+					  &entry);
 	if (err == -ENOENT && cached) {
 		/* may be believed, too */
 		entry = (struct fuse_entry_param){

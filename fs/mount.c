@@ -38,8 +38,10 @@ static void mount_kind(struct phyrfs_mount *mount, int fd)
 
 static void mount_free(struct phyrfs *fs, struct phyrfs_mount *mount)
 {
-	if (mount->fd >= 0)
+	if (mount->fd >= 0) {
 		close(mount->fd);
+		fs->nr_pinned--;
+	}
 	free(mount);
 }
 
@@ -55,6 +57,8 @@ static int mount_new(struct phyrfs *fs, int fd, uint64_t id,
 	mount->id = id;
 	mount->nr_inodes = 1;
 	mount->fd = phyrfs_handles_fd(fs, fd);
+	if (mount->fd >= 0)
+		fs->nr_pinned++;
 	mount_kind(mount, fd);
 	*ret_mount = mount;
 	return 0;
@@ -64,7 +68,7 @@ static struct phyrfs_mount *mount_find(struct phyrfs *fs, uint64_t id)
 {
 	struct phyrfs_mount *mount;
 
-	LIST_FOREACH(mount, &fs->mounts, mounts) {
+	LIST_FOREACH (mount, &fs->mounts, mounts) {
 		if (mount->id != id)
 			continue;
 		/* Most requests in a row are about one mount. */

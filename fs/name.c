@@ -69,7 +69,9 @@ static void name_make(fuse_req_t req, fuse_ino_t parent_ino, const char *name,
 	struct phyrfs_inode *parent = phyrfs_inode_of(req, parent_ino);
 	int dir_fd, err;
 
-	err = dir_get(req, parent, name, &dir_fd);
+	err = phyrfs_fds_room(phyrfs_of(req));
+	if (!err)
+		err = dir_get(req, parent, name, &dir_fd);
 	if (err) {
 		phyrfs_reply_err(req, err);
 		return;
@@ -127,7 +129,9 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 	struct phyrfs_inode *parent = phyrfs_inode_of(req, new_parent);
 	int dir_fd, err;
 
-	err = dir_get(req, parent, name, &dir_fd);
+	err = phyrfs_fds_room(phyrfs_of(req));
+	if (!err)
+		err = dir_get(req, parent, name, &dir_fd);
 	if (!err) {
 		err = inode_link(phyrfs_of(req), phyrfs_inode_of(req, ino), dir_fd, name);
 		phyrfs_fd_put(parent);

@@ -108,6 +108,10 @@ struct phyrfs {
 	size_t nr_fds_max;
 	pthread_cond_t fds_cond;    /* an inode's fd was, or was not, taken */
 	size_t nr_fds_pinned;	    /* of inodes, cannot be given back; table_lock */
+	atomic_size_t nr_pinned;    /* of these and others */
+	size_t nr_pinned_max;	    /* for users to open files */
+	size_t nr_pinned_max_root;  /* for root to */
+	size_t nr_pinned_max_names; /* for names, where inodes pin theirs */
 
 	atomic_bool passthrough; /* data may bypass the daemon */
 	atomic_ulong nr_opens_passed;
@@ -203,6 +207,17 @@ int phyrfs_session(struct phyrfs *fs, struct fuse_args *args);
 /* ------------------------------------------------------------------------ fd.c */
 
 void phyrfs_fds_init(struct phyrfs *fs);
+
+/*
+ * Count one more fd that is open until somebody outside closes it, before it is opened.
+ * -ENFILE: there are so many that the others are kept for names and, if the caller is not
+ * root, for root.
+ */
+int phyrfs_fd_pin(fuse_req_t req);
+void phyrfs_fd_unpin(struct phyrfs *fs);
+
+/* Is there an fd for one more inode? To be asked before one is made. */
+int phyrfs_fds_room(const struct phyrfs *fs);
 
 /*
  * The O_PATH fd of @inode, or -errno; phyrfs_fd_put() when the caller has done with it.

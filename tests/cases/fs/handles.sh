@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: phyrfs knows more files than it may have open, and each is still the right one
-# red: in fd.c, return true before handles are compared (phyrfs_fd_merge), close the fd of a file without a name, or never loop in phyrfs_openat
+# red: in fd.c, return true before handles are compared (phyrfs_fd_merge), close the fd of a file without a name, never loop in phyrfs_openat, or return 0 from phyrfs_fd_pin at once
 # iommu: any
 # host: yes
 # time: 240
@@ -71,3 +71,87 @@ ls -lR "$at" >/dev/null # not find, which keeps the working directory open
 echo more >&4
 [ "$(stat -L -c '%h %s' /proc/self/fd/4)" = "0 5" ] || fail "an open file without a name"
 [ "$(stat -c %h .)" = 0 ] || fail "a working directory without a name"
+exec 3>&- 4>&-
+cd /
+
+# One user takes all fds that he can get. Names still find some, and root can open files;
+# and what fails has not been done.
+umount "$at"
+rm -rf "${T_DIR:?}"/*
+chmod 755 "$T_DIR"
+mkdir -m 777 "$T_DIR/open"
+sh -c "ulimit -n 256; exec phyrfs '$T_DIR' '$at' -o allow_other" 2>/dev/null
+pid=$(pgrep -nx phyrfs)
+ulimit -n "$(ulimit -H -n)"
+for how in one nameless many; do
+	python3 - "$at" "$how" <<-'END'
+		import errno, os, stat, sys
+		at, how = sys.argv[1:]
+
+		def fill(ready, end):
+		    os.setgid(1234)
+		    os.setuid(1234)
+		    os.chdir(at + "/open")
+		    fds, error = [], None
+		    for i in range(2000):
+		        name = "f" if how == "one" else f"f{i}"
+		        try:
+		            fds.append(os.open(name, os.O_RDWR | os.O_CREAT))
+		            if how == "nameless":
+		                os.unlink(name)
+		        except OSError as e:
+		            error = e.errno
+		            break
+		    # by O_PATH, without an open
+		    if how == "nameless":
+		        for i in range(300):
+		            os.mknod(f"g{i}")
+		            fds.append(os.open(f"g{i}", os.O_PATH))
+		            os.unlink(f"g{i}")
+		    for fd in fds[:100]:
+		        os.fstat(fd)
+		    os.write(ready, b"x" if error == errno.ENFILE and len(fds) > 100 else b"-")
+		    os.read(end, 1)
+		    os._exit(0)
+
+		ready, end = os.pipe(), os.pipe()
+		if os.fork() == 0:
+		    os.close(end[1])
+		    fill(ready[1], end[0])
+		os.close(ready[1])
+		assert os.read(ready[0], 1) == b"x", "the user gets as many as he likes, or too few"
+
+		os.makedirs(at + "/new")
+		os.chdir(at + "/new")
+		for i in range(200):
+		    os.mkdir(f"d{i}")
+		    os.symlink("x", f"s{i}")
+		    os.mknod(f"n{i}", stat.S_IFREG | 0o600)
+		    os.link(f"n{i}", f"l{i}")
+		    os.rename(f"n{i}", f"m{i}")
+		assert len(os.listdir(".")) == 800
+		for root, dirs, files in os.walk(at):
+		    for name in dirs + files:
+		        os.lstat(os.path.join(root, name))
+		open("new", "w").write("root's")
+		assert open("new").read() == "root's"
+
+		# root, too: then nothing is there of what failed
+		fds = []
+		made = failed = 0
+		while failed < 20:
+		    try:
+		        fds.append(os.open(f"c{made}", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+		        made += 1
+		    except OSError as e:
+		        assert e.errno == errno.ENFILE, e
+		        failed += 1
+		        assert not os.path.exists(f"c{made}"), "failed, and was done"
+		assert made > 5, made
+		os.mkdir("last")
+		os.stat("last")
+	END
+	rm -r "$T_DIR/new"
+	rm -rf "$T_DIR"/open/*
+done
+[ "$(nr_fds)" -lt 256 ] || fail "$(nr_fds) fds"
