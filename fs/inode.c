@@ -122,6 +122,7 @@ void phyrfs_table_free(struct phyrfs *fs)
 			phyrfs_inode_free(fs, inode);
 		}
 	}
+	phyrfs_nodes_free(fs);
 	free(fs->buckets);
 	fs->buckets = NULL;
 	fs->nr_buckets = 0;
@@ -151,15 +152,20 @@ int phyrfs_name_check(const char *name)
  * @new itself, which is there from here on. One that has no fd may have lost its number
  * to another file: the kernel will forget it. Under table_lock.
  */
-static void table_replace(struct phyrfs *fs, struct phyrfs_inode **link,
+static int table_replace(struct phyrfs *fs, struct phyrfs_inode **link,
 			 struct phyrfs_inode *new, struct phyrfs_inode **ret_inode)
 {
+	int err;
+
 	if (*link && phyrfs_fd_merge(fs, *link, new)) {
 		*ret_inode = *link;
 		(*link)->nr_lookups++;
 		fs->nr_found++;
-		return;
+		return 0;
 	}
+	err = phyrfs_node_new(fs, new);
+	if (err)
+		return err;
 	if (*link)
 		*link = (*link)->next;
 	else
@@ -169,14 +175,16 @@ static void table_replace(struct phyrfs *fs, struct phyrfs_inode **link,
 	*link = new;
 	phyrfs_fds_add(fs, new);
 	*ret_inode = new;
+	return 0;
 }
 
 /* Returns @new, or the inode that was there already, with one more reference. */
-static void table_add(struct phyrfs *fs, struct phyrfs_inode *new,
-		      struct phyrfs_inode **ret_inode)
+static int table_add(struct phyrfs *fs, struct phyrfs_inode *new,
+		     struct phyrfs_inode **ret_inode)
 {
 	struct inode_key key = inode_key_of(new);
 	struct phyrfs_inode **link;
+	int err;
 
 	pthread_mutex_lock(&fs->table_lock);
 	link = table_find(fs, &key);
@@ -187,11 +195,14 @@ static void table_add(struct phyrfs *fs, struct phyrfs_inode *new,
 		pthread_mutex_lock(&fs->table_lock);
 		link = table_find(fs, &key);
 	}
-	table_replace(fs, link, new, ret_inode);
-	if (fs->nr_inodes > fs->nr_buckets)
-		table_grow(fs);
-	phyrfs_fds_trim(fs);
+	err = table_replace(fs, link, new, ret_inode);
+	if (!err) {
+		if (fs->nr_inodes > fs->nr_buckets)
+			table_grow(fs);
+		phyrfs_fds_trim(fs);
+	}
 	pthread_mutex_unlock(&fs->table_lock);
+	return err;
 }
 
 /* The kernel gets a reference to @inode, which has the attributes @st to show. */
@@ -199,7 +210,7 @@ static void entry_set(const struct phyrfs *fs, const struct phyrfs_inode *inode,
 		      const struct stat *st, struct fuse_entry_param *ret_entry)
 {
 	*ret_entry = (struct fuse_entry_param){
-		.ino = (uintptr_t)inode,
+		.ino = inode->node,
 		.generation = inode->generation,
 		.attr = *st,
 		.attr_timeout = fs->opts.timeout_s,
@@ -245,9 +256,11 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *
 		close(path_fd);
 		return err;
 	}
-	table_add(fs, new, &inode);
-	if (inode != new)
+	err = table_add(fs, new, &inode);
+	if (err || inode != new)
 		phyrfs_inode_free(fs, new);
+	if (err)
+		return err;
 	st.st_ino = number;
 	entry_set(fs, inode, &st, ret_entry);
 	return 0;
@@ -364,6 +377,7 @@ void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t
 	if (!inode->nr_lookups) {
 		table_remove(fs, inode);
 		phyrfs_fds_remove(fs, inode);
+		phyrfs_node_free(fs, inode);
 		last = !phyrfs_fd_closing(inode);
 	}
 	pthread_mutex_unlock(&fs->table_lock);

@@ -40,7 +40,7 @@ struct phyrfs_mount {
 };
 
 /*
- * One inode that the kernel knows. Its address is the FUSE node id.
+ * One inode that the kernel knows.
  */
 struct phyrfs_inode {
 	struct phyrfs_inode *next; /* hash chain; phyrfs.table_lock */
@@ -49,6 +49,7 @@ struct phyrfs_inode {
 	dev_t dev;
 	ino_t ino;
 	uint64_t generation;
+	uint32_t node; /* FUSE node id */
 	uint16_t type; /* S_IFMT part of st_mode, which never changes */
 
 	/* fd.c: O_PATH, or -1, and then the handle to open it again with. */
@@ -100,6 +101,11 @@ struct phyrfs {
 	atomic_ullong last_generation; /* written under table_lock */
 	uint64_t nr_found;	       /* lookups of known inodes; table_lock */
 
+	/* node.c: table_lock, but for reading */
+	atomic_uintptr_t *_Atomic nodes[23]; /* arrays of slots */
+	uint32_t nr_nodes;		     /* used or free */
+	uint32_t node_free;		     /* first of the list; 0: none */
+
 	LIST_HEAD(, phyrfs_mount) mounts; /* below the root's; table_lock */
 
 	/* fd.c */
@@ -131,11 +137,14 @@ static inline struct phyrfs *phyrfs_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
+/* node.c */
+struct phyrfs_inode *phyrfs_node_inode(const struct phyrfs *fs, uint64_t node);
+
 static inline struct phyrfs_inode *phyrfs_inode_of(fuse_req_t req, fuse_ino_t ino)
 {
 	if (ino == FUSE_ROOT_ID)
 		return &phyrfs_of(req)->root;
-	return (struct phyrfs_inode *)(uintptr_t)ino;
+	return phyrfs_node_inode(phyrfs_of(req), ino);
 }
 
 /* @err is 0 or -errno. */
@@ -196,6 +205,13 @@ void phyrfs_mount_put(struct phyrfs *fs, struct phyrfs_mount *mount);
  * -EOVERFLOW: there is none.
  */
 int phyrfs_number(const struct phyrfs *fs, dev_t dev, ino_t ino, uint64_t *ret_number);
+
+/* ---------------------------------------------------------------------- node.c */
+
+/* Give @inode a node id, and take it back. Under table_lock. */
+int phyrfs_node_new(struct phyrfs *fs, struct phyrfs_inode *inode);
+void phyrfs_node_free(struct phyrfs *fs, struct phyrfs_inode *inode);
+void phyrfs_nodes_free(struct phyrfs *fs);
 
 /* ------------------------------------------------------------------- session.c */
 

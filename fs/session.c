@@ -29,6 +29,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 						? FUSE_BACKING_STACKED_OVER
 						: FUSE_BACKING_STACKED_UNDER;
 
+	/* A file handle of this mount would be of no use once the cache is dropped. */
+	fuse_set_feature_flag(conn, FUSE_CAP_NO_EXPORT_SUPPORT);
+
 	/* One look-up that is slow does not hold up all others in the directory. */
 	fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
 

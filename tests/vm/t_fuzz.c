@@ -5,8 +5,9 @@
  *   t_fuzz DIR COUNT [SEED]
  *
  * Anything in a request may be wrong: names, sizes, flags, offsets, stray bytes. But
- * node ids are addresses and file handles are fds, for which the kernel vouches: only
- * those that replies have given are used, and not beyond FORGET and RELEASE.
+ * the kernel vouches for node ids and file handles, which the daemon takes for its
+ * inodes and fds: only those that replies have given are used, and not beyond FORGET and
+ * RELEASE.
  *
  * Every request has to get its one reply, no longer than asked for. What memory errors
  * there are, the sanitizers tell; the seed and the number of the request repeat it.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: phyrfs knows more files than it may have open, and each is still the right one
-# red: in fd.c, return true before handles are compared (phyrfs_fd_merge), close the fd of a file without a name, never loop in phyrfs_openat, or return 0 from phyrfs_fd_pin at once
+# red: in fd.c, return true before handles are compared (phyrfs_fd_merge), close the fd of a file without a name, never loop in phyrfs_openat, or return 0 from phyrfs_fd_pin at once; let the addresses of inodes be their node ids
 # iommu: any
 # host: yes
 # time: 240
@@ -43,6 +43,23 @@ END
 contents "$T_DIR" >want
 contents "$at" >got
 cmp want got
+
+# Nobody gets a handle that is good for nothing later, or an address of the daemon's.
+python3 - "$at/5/5" <<-'END'
+	import ctypes, errno, os, struct, sys
+	libc = ctypes.CDLL(None, use_errno=True)
+	AT_HANDLE_FID = 0x200
+
+	def handle(flags):
+	    buf = ctypes.create_string_buffer(struct.pack("Ii", 128, 0), 136)
+	    mount = ctypes.c_int()
+	    if libc.name_to_handle_at(-100, sys.argv[1].encode(), buf, ctypes.byref(mount), flags):
+	        return ctypes.get_errno()
+	    return [w for (w,) in struct.iter_unpack("I", buf.raw[8:8 + struct.unpack_from("I", buf)[0]])]
+	assert handle(0) == errno.EOPNOTSUPP, handle(0)
+	fid = handle(AT_HANDLE_FID)
+	assert fid == errno.EINVAL or fid[0] == 0 and fid[1] < 10000, fid
+END
 
 # Open files, with two fds each, come before what is only known.
 python3 - "$at" <<-'END'
