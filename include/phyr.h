@@ -290,6 +290,42 @@ struct phyr_disk {
 /* phyr_disk_list() - all NVMe disks, ordered by name. *@ret_disks: to be freed. */
 int phyr_disk_list(struct phyr_disk **ret_disks, size_t *ret_nr);
 
+/* --------------------------------------------------------------------- sources */
+
+/* Where the files of a directory are, such as the source of a phyrfs mount. */
+struct phyr_source {
+	unsigned int reason; /* PHYR_REASON_DIRECT: filesystem and disk are fit */
+	dev_t disk;	     /* that the filesystem is on, if any */
+	char filesystem[32]; /* "ext4" */
+	char disk_path[64];  /* "/dev/nvme0n1p1"; "" if no disk had to be looked at */
+	char text[256];	     /* for people: "is on /dev/dm-0 (LVM), which ..." */
+};
+
+/*
+ * phyr_source_find() - what stands between a directory and direct I/O, as far as its
+ * filesystem and its disk tell. @fd is the directory, O_PATH will do. That holds for the
+ * filesystem which the directory itself is on, and not for others that are mounted
+ * below it. Needs neither module nor privileges.
+ * An error is one of fstatfs(2).
+ */
+int phyr_source_find(int fd, struct phyr_source *ret_source);
+
+/* Memory of a device, and whether the disk of a source reaches it. */
+struct phyr_reach {
+	struct phyr_bar bar;
+	struct phyr_route_info route;
+};
+
+/*
+ * phyr_source_reach() - the routes from the disk of @source to all BARs of 1 MiB or more.
+ * *@ret_reaches is the caller's, to be given to free(3).
+ * An error is one of open(2), of the disk, or of phyr_route().
+ */
+int phyr_source_reach(struct phyr_dev *dev, const struct phyr_source *source,
+		      struct phyr_reach **ret_reaches, size_t *ret_nr);
+
+/* ---------------------------------------------------------------------- mapping */
+
 /*
  * phyr_bar_map() - map a BAR, or any other file that can be mapped shared, for
  * reading, and if @writable also for writing. @len 0 maps all of it.

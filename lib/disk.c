@@ -22,6 +22,9 @@
 /* /sys/block/.../size counts these, whatever the disk's own blocks are. */
 #define SECTOR_BYTES 512
 
+/* What "device" of a multipath disk is, with a number. */
+#define NVME_SUBSYSTEM "nvme-subsys"
+
 static int disk_visit(const char *name, void *ctx)
 {
 	struct phyr_disk disk = { 0 };
@@ -48,7 +51,7 @@ static int disk_visit(const char *name, void *ctx)
 		snprintf(disk.model, sizeof(disk.model), "%.47s", text);
 
 	if (!sysfs_read_link(dir, "device", text, sizeof(text)) &&
-	    !strncmp(text, "nvme-subsys", strlen("nvme-subsys")))
+	    !strncmp(text, NVME_SUBSYSTEM, strlen(NVME_SUBSYSTEM)))
 		disk.flags |= PHYR_DISK_HEAD;
 	else if (!sysfs_read(dir, "device/transport", text, sizeof(text)) &&
 		 !strcmp(text, "pcie") &&
@@ -81,6 +84,95 @@ int phyr_disk_list(struct phyr_disk **ret_disks, size_t *ret_nr)
 	*ret_disks = vec.items;
 	*ret_nr = vec.nr;
 	return 0;
+}
+
+/* What is no NVMe disk, in words; NULL if there are none but that. */
+static const char *disk_other_kind(const char *dir)
+{
+	static const struct {
+		const char *prefix; /* of dm/uuid */
+		const char *kind;
+	} mappers[] = {
+		{ "LVM-", "LVM" },
+		{ "CRYPT-", "dm-crypt" },
+		{ "mpath-", "multipath" },
+		{ "", "device mapper" },
+	};
+	char text[256];
+
+	if (!sysfs_read(dir, "dm/uuid", text, sizeof(text)))
+		for (size_t i = 0; i < ARRAY_SIZE(mappers); i++)
+			if (!strncmp(text, mappers[i].prefix, strlen(mappers[i].prefix)))
+				return mappers[i].kind;
+	if (!sysfs_read(dir, "md/level", text, sizeof(text)))
+		return "software RAID";
+	if (!sysfs_read(dir, "loop/backing_file", text, sizeof(text)))
+		return "loop device";
+	return NULL;
+}
+
+/* Is the namespace in @dir one that the module would take? */
+static unsigned int disk_explain_nvme(const char *dir, char *text)
+{
+	char value[64];
+	uint64_t bytes;
+
+	if (!sysfs_read_link(dir, "device", value, sizeof(value)) &&
+	    !strncmp(value, NVME_SUBSYSTEM, strlen(NVME_SUBSYSTEM))) {
+		snprintf(text, DISK_TEXT_LEN,
+			 " (NVMe multipath), which phyr cannot read past; boot with "
+			 "nvme_core.multipath=N");
+		return PHYR_REASON_NOT_NVME;
+	}
+	if (!sysfs_read(dir, "device/transport", value, sizeof(value)) &&
+	    strcmp(value, "pcie")) {
+		snprintf(text, DISK_TEXT_LEN,
+			 " (NVMe over %.16s); only an NVMe disk on PCIe is direct",
+			 value);
+		return PHYR_REASON_NOT_NVME;
+	}
+	if (!sysfs_read_u64(dir, "metadata_bytes", &bytes) && bytes) {
+		snprintf(text, DISK_TEXT_LEN,
+			 ", whose blocks have metadata; format it without, see "
+			 "nvme-format(1)");
+		return PHYR_REASON_DISK_FORMAT;
+	}
+	if (!sysfs_read(dir, "queue/zoned", value, sizeof(value)) &&
+	    strcmp(value, "none")) {
+		snprintf(text, DISK_TEXT_LEN,
+			 ", which has zones; only a namespace without is direct");
+		return PHYR_REASON_DISK_FORMAT;
+	}
+	text[0] = '\0';
+	return PHYR_REASON_DIRECT;
+}
+
+unsigned int disk_explain(dev_t disk, char path[DISK_PATH_LEN], char text[DISK_TEXT_LEN])
+{
+	char number[32], name[DISK_PATH_LEN - sizeof("/dev/")], dir[64];
+	const char *kind;
+
+	snprintf(number, sizeof(number), "%u:%u", major(disk), minor(disk));
+	if (sysfs_read_link("/sys/dev/block", number, name, sizeof(name))) {
+		snprintf(path, DISK_PATH_LEN, "device %s", number);
+		snprintf(text, DISK_TEXT_LEN,
+			 ", which is no disk that /sys knows; is /sys mounted?");
+		return PHYR_REASON_NOT_NVME;
+	}
+	snprintf(path, DISK_PATH_LEN, "/dev/%s", name);
+	snprintf(dir, sizeof(dir), "/sys/dev/block/%s", number);
+	/* A partition is a directory in that of its disk. */
+	if (!sysfs_read(dir, "partition", name, sizeof(name)))
+		strcat(dir, "/..");
+	kind = disk_other_kind(dir);
+	if (!kind && !sysfs_read(dir, "nsid", name, sizeof(name)))
+		return disk_explain_nvme(dir, text);
+	if (kind)
+		snprintf(text, DISK_TEXT_LEN, " (%s), which phyr cannot read past", kind);
+	else
+		snprintf(text, DISK_TEXT_LEN, ", which is no NVMe disk");
+	strcat(text, "; only a plain NVMe namespace or a partition of it is direct");
+	return PHYR_REASON_NOT_NVME;
 }
 
 int disk_open(dev_t disk)

@@ -32,6 +32,14 @@ int sysfs_for_each(const char *dir, int (*visit)(const char *name, void *ctx), v
 
 /* disk.c */
 
+/*
+ * Is it a disk, or a partition of one, that phyr can use? The reason if not, its name, and
+ * the words that follow the name: " (LVM), which ...". Without module and privileges.
+ */
+#define DISK_PATH_LEN 64
+#define DISK_TEXT_LEN 160
+unsigned int disk_explain(dev_t disk, char path[DISK_PATH_LEN], char text[DISK_TEXT_LEN]);
+
 /* Open the block device of that number. */
 int disk_open(dev_t disk);
 
