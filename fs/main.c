@@ -112,6 +112,8 @@ static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
 		printf("phyrfs %s, libfuse %s\n", PHYR_VERSION, fuse_pkgversion());
 		return 0;
 	}
+	if (fs->opts.remount)
+		return phyrfs_remount(&fs->opts);
 	raise_limits();
 	err = phyrfs_cred_init();
 	if (!err && !fs->opts.foreground)
@@ -120,10 +122,7 @@ static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
 		err = phyrfs_source_open(fs);
 	if (err)
 		return err;
-	if (fs->opts.check)
-		err = phyrfs_check_mount(&fs->opts);
-	if (!err)
-		err = phyrfs_session(fs, args);
+	err = phyrfs_session(fs, args);
 	phyrfs_source_close(fs);
 	return err;
 }

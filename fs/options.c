@@ -35,10 +35,19 @@ static const struct option {
 	{ "submounts", AT(submounts), 1, "-o submounts",
 	  "show filesystems that are mounted below SOURCE, too" },
 	{ "require", AT(require), 1, "-o require",
-	  "fail instead of working without passthrough or module" },
-	{ NULL, 0, 0, "-o allow_other",
+	  "fail instead of mounting what cannot be direct" },
+	{ "allow_other", AT(allow_other), 1, "-o allow_other",
 	  "let other users than the one who mounts use the mount" },
-	{ NULL, 0, 0, "-o OPTION", "any option of mount(8) and libfuse, such as ro" },
+	{ "allow_root", AT(allow_root), 1, "-o allow_root", "let root use it, too" },
+	{ "auto_unmount", AT(auto_unmount), 1, "-o auto_unmount",
+	  "let fusermount3 unmount it when the daemon dies" },
+	{ "fsname=%s", AT(fsname), 0, "-o fsname=NAME",
+	  "show NAME as its source, and not SOURCE" },
+	{ "sync", AT(sync), 1, NULL, NULL },
+	{ "async", AT(sync), 0, NULL, NULL },
+	{ "remount", AT(remount), 1, "-o remount,...",
+	  "change the flags of a phyrfs mount that is there" },
+	{ NULL, 0, 0, "-o OPTION", "flags of mount(8), such as ro, noexec or noatime" },
 	{ "--check", AT(check), 1, "--check SOURCE",
 	  "say whether data of SOURCE would be direct, or why not" },
 	{ "-f", AT(foreground), 1, "-f", "stay in the foreground" },
@@ -63,24 +72,54 @@ void phyrfs_options_help(FILE *out)
 			fprintf(out, "  %-18s %s\n", options[i].usage, options[i].help);
 }
 
-/* realpath: the daemon leaves its working directory. */
 static int option_other(void *data, const char *arg, int key, struct fuse_args *args)
 {
 	struct phyrfs_options *opts = data;
 	char **path = opts->source ? &opts->mountpoint : &opts->source;
 
 	if (key != FUSE_OPT_KEY_NONOPT)
-		return 1; /* libfuse's own */
+		return phyrfs_words_add(opts, arg);
 	if (*path) {
 		phyrfs_message("unexpected '%s'; see phyrfs --help", arg);
 		return -1;
 	}
-	*path = realpath(arg, NULL);
-	if (!*path) {
-		phyrfs_message("%s: %s", arg, strerror(errno));
-		return -1;
+	*path = strdup(arg);
+	return *path ? 0 : -1;
+}
+
+/* The daemon leaves its working directory. */
+static int path_resolve(char **path)
+{
+	char *real = realpath(*path, NULL);
+	int err = -errno;
+
+	if (!real) {
+		phyrfs_message("%s: %s", *path, strerror(-err));
+		return err;
 	}
+	free(*path);
+	*path = real;
 	return 0;
+}
+
+/*
+ * What the mount shows as its source is by default SOURCE, as in fstab: by that "mount
+ * -a" knows what is mounted already.
+ */
+static int paths_resolve(struct phyrfs_options *opts)
+{
+	int err = 0;
+
+	/* A remount gets what the mount shows, and may do without the directory. */
+	if (!opts->remount)
+		err = path_resolve(&opts->source);
+	if (!err && opts->mountpoint)
+		err = path_resolve(&opts->mountpoint);
+	if (opts->check && !(opts->mountpoint = strdup("the mount of --check")))
+		err = -ENOMEM;
+	if (!err && !opts->fsname && !(opts->fsname = strdup(opts->source)))
+		err = -ENOMEM;
+	return err;
 }
 
 static int paths_check(const struct phyrfs_options *opts)
@@ -97,7 +136,7 @@ static int paths_check(const struct phyrfs_options *opts)
 		phyrfs_message("expected SOURCE and MOUNTPOINT; see phyrfs --help");
 		return -EINVAL;
 	}
-	if (!stat(opts->mountpoint, &st) && !S_ISDIR(st.st_mode)) {
+	if (!opts->remount && !stat(opts->mountpoint, &st) && !S_ISDIR(st.st_mode)) {
 		phyrfs_message("%s: %s", opts->mountpoint, strerror(ENOTDIR));
 		return -ENOTDIR;
 	}
@@ -121,6 +160,11 @@ static int values_check(struct phyrfs_options *opts)
 		phyrfs_message("policy=%s: expected direct or off", opts->policy_name);
 		return -EINVAL;
 	}
+	if (opts->policy == PHYR_MOUNT_OFF && (opts->require || opts->check)) {
+		phyrfs_message("with policy=off nothing is direct; leave out that or %s",
+			       opts->check ? "--check" : "require");
+		return -EINVAL;
+	}
 	if (strcmp(cache, "never") && strcmp(cache, "always")) {
 		phyrfs_message("cache=%s: expected never or always", cache);
 		return -EINVAL;
@@ -134,26 +178,8 @@ static int values_check(struct phyrfs_options *opts)
 	opts->timeout_s = strcmp(cache, "always") ? CACHE_NEVER_S : CACHE_ALWAYS_S;
 	opts->foreground |= opts->debug | opts->check;
 	opts->require |= opts->check;
+	opts->by_libfuse |= opts->auto_unmount;
 	return 0;
-}
-
-/* What libfuse is to know besides the user's own options. */
-static int args_add(const struct phyrfs_options *opts, struct fuse_args *args)
-{
-	char *mount_opts = NULL, *fsname = NULL;
-	int err = -ENOMEM;
-
-	if (asprintf(&fsname, "fsname=%s", opts->source) < 0)
-		return err;
-	/* The kernel shall check permissions: the daemon may do everything. */
-	if (!fuse_opt_add_opt(&mount_opts, "default_permissions,subtype=phyrfs") &&
-	    !fuse_opt_add_opt_escaped(&mount_opts, fsname) &&
-	    !fuse_opt_add_arg(args, "-o") && !fuse_opt_add_arg(args, mount_opts) &&
-	    (!opts->debug || !fuse_opt_add_arg(args, "-d")))
-		err = 0;
-	free(mount_opts);
-	free(fsname);
-	return err;
 }
 
 int phyrfs_options_parse(struct phyrfs_options *opts, struct fuse_args *args)
@@ -172,17 +198,15 @@ int phyrfs_options_parse(struct phyrfs_options *opts, struct fuse_args *args)
 		return 0;
 	err = paths_check(opts);
 	if (!err)
-		err = values_check(opts);
-	if (!err && !opts->check && !(opts->mount_arg = strdup(opts->mountpoint)))
-		err = -ENOMEM;
-	return err ? err : args_add(opts, args);
+		err = paths_resolve(opts);
+	return err ? err : values_check(opts);
 }
 
 void phyrfs_options_free(struct phyrfs_options *opts)
 {
 	free(opts->source);
 	free(opts->mountpoint);
-	free(opts->mount_arg);
+	free(opts->fsname);
 	free(opts->policy_name);
 	free(opts->cache_name);
 	free(opts->sandbox_name);

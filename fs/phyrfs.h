@@ -26,6 +26,7 @@
 
 struct phyr_dev;
 struct phyrfs_stats;
+struct statvfs;
 
 struct file_handle;
 
@@ -68,14 +69,23 @@ struct phyrfs_inode {
 struct phyrfs_options {
 	char *source;	  /* absolute */
 	char *mountpoint; /* absolute */
-	char *mount_arg;  /* where, in the words of libfuse */
+	char *fsname;	  /* what the mount shows as its source */
 	char *policy_name;
 	char *cache_name;
 	char *sandbox_name;
 	unsigned int policy;
-	/* MOUNT_ATTR_* of mount_setattr(2), for the clone of the source's mount. */
-	uint64_t mount_attrs;
-	uint64_t mount_attrs_clear;
+	/*
+	 * MOUNT_ATTR_* of mount_setattr(2): of times of access, for the clone of the
+	 * source's mount; and all others that are set, for the mount itself.
+	 */
+	uint64_t mount_attrs, mount_attrs_clear;
+	uint64_t flags;
+	int allow_other;
+	int allow_root;
+	int auto_unmount;
+	int sync;
+	int remount;
+	bool by_libfuse;  /* what only libfuse can do was asked for */
 	double timeout_s; /* how long the kernel may believe names and attributes */
 	int submounts;
 	int require;
@@ -122,6 +132,7 @@ struct phyrfs {
 	atomic_bool passthrough; /* data may bypass the daemon */
 	atomic_ulong nr_opens_passed;
 	atomic_ulong nr_opens_daemon;
+	int mount_fd;	      /* the mount's root, during the start */
 	struct phyr_dev *dev; /* open as long as the mount is in phyr's scope */
 
 	/* Start: main.c and ready.c. */
@@ -170,10 +181,33 @@ int phyrfs_options_parse(struct phyrfs_options *opts, struct fuse_args *args);
 void phyrfs_options_free(struct phyrfs_options *opts);
 void phyrfs_options_help(FILE *out);
 
-/* --------------------------------------------------------------------- check.c */
+/* --------------------------------------------------------------------- words.c */
 
-/* Make the mount that --check looks at, and set @opts to it. Says what is wrong. */
-int phyrfs_check_mount(struct phyrfs_options *opts);
+/*
+ * Take an option that is not phyrfs's own. As of fuse_opt_proc_t: 0 it is done with, 1
+ * libfuse is to have it, -1 it cannot be, and that was said.
+ */
+int phyrfs_words_add(struct phyrfs_options *opts, const char *word);
+
+/* -------------------------------------------------------------------- attach.c */
+
+/* Add to @args what libfuse is to know, for phyrfs_attach(). Says what is wrong. */
+int phyrfs_attach_args(const struct phyrfs *fs, struct fuse_args *args);
+
+/*
+ * Make the mount, for the session, and keep its root open: nobody can unmount it before
+ * that is closed. Says what is wrong.
+ */
+int phyrfs_attach(struct phyrfs *fs);
+
+/* MOUNT_ATTR_* of a mount, and by the words of /proc/mounts. */
+uint64_t phyrfs_attach_attrs(const struct statvfs *st);
+uint64_t phyrfs_attach_attrs_named(const char *words);
+
+/* ------------------------------------------------------------------- remount.c */
+
+/* Change the mount at the mountpoint to @opts. Says what is wrong. */
+int phyrfs_remount(const struct phyrfs_options *opts);
 
 /* -------------------------------------------------------------------- source.c */
 

@@ -74,19 +74,6 @@ static int passthrough_check(struct phyrfs *fs)
 	return err;
 }
 
-/* The mount's root. Opening it like this asks the daemon, which is us, nothing. */
-static int scope_add(struct phyrfs *fs)
-{
-	int err, fd;
-
-	fd = open(fs->opts.mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	err = phyr_mount_add(fs->dev, fd, fs->opts.policy);
-	close(fd);
-	return err;
-}
-
 /*
  * Only speed depends on it, and only with an IOMMU; a source on anything but a plain
  * NVMe disk has nothing to learn, and is not direct anyway.
@@ -128,7 +115,7 @@ static int module_check(struct phyrfs *fs)
 			       phyr_open_text(err));
 		return err;
 	}
-	err = scope_add(fs);
+	err = phyr_mount_add(fs->dev, fs->mount_fd, fs->opts.policy);
 	if (err) {
 		phyrfs_message(
 			"works as an ordinary passthrough filesystem: cannot bring "
@@ -148,7 +135,7 @@ static int mount_check(struct phyrfs *fs)
 	int err, module_err;
 
 	/* Waits for the kernel to have the session's first answer. */
-	if (statfs(fs->opts.mountpoint, &st)) {
+	if (fstatfs(fs->mount_fd, &st)) {
 		err = -errno;
 		phyrfs_message("%s does not answer: %s", fs->opts.mountpoint,
 			       strerror(-err));
@@ -183,6 +170,9 @@ void *phyrfs_ready_thread(void *arg)
 	int err;
 
 	err = mount_check(fs);
+	/* Or nobody can unmount it; but that of --check ends with it. */
+	if (!fs->opts.check)
+		close(fs->mount_fd);
 	if (!err && !fs->opts.check)
 		err = ready_finish(fs);
 	if (fs->opts.check && !err)

@@ -88,7 +88,7 @@ static void session_unmount(struct phyrfs *fs)
 {
 	struct pollfd session = { .fd = fuse_session_fd(fs->se) };
 
-	if (poll(&session, 1, 0) > 0 && session.revents & POLLERR)
+	if (fs->opts.check || (poll(&session, 1, 0) > 0 && session.revents & POLLERR))
 		return;
 	if (geteuid() || umount2(fs->opts.mountpoint, MNT_DETACH))
 		fuse_session_unmount(fs->se);
@@ -106,8 +106,9 @@ static int session_run(struct phyrfs *fs)
 	pthread_t thread;
 	int err;
 
-	if (fuse_session_mount(fs->se, fs->opts.mount_arg))
-		return -EIO;
+	err = phyrfs_attach(fs);
+	if (err)
+		return err;
 	err = ready_start(fs, &thread);
 	if (!err)
 		err = phyrfs_loop(fs);
@@ -131,6 +132,9 @@ int phyrfs_session(struct phyrfs *fs, struct fuse_args *args)
 	struct fuse_lowlevel_ops ops;
 	int err;
 
+	err = phyrfs_attach_args(fs, args);
+	if (err)
+		return err;
 	phyrfs_ops(&ops);
 	fs->se = fuse_session_new(args, &ops, sizeof(ops), fs);
 	if (!fs->se)
