@@ -403,6 +403,14 @@ void phyrfs_backing_close(struct phyrfs *fs, int id);
 int phyrfs_backing_get(struct phyrfs *fs, struct phyrfs_inode *inode);
 void phyrfs_backing_put(struct phyrfs *fs, struct phyrfs_inode *inode);
 
+/* -------------------------------------------------------------------- direct.c */
+
+/*
+ * Say what stands in the way of direct I/O on the mount, which has to answer, and bring
+ * it into phyr's scope. An error is for -o require and --check only.
+ */
+int phyrfs_direct_check(struct phyrfs *fs);
+
 /* --------------------------------------------------------------------- ready.c */
 
 /*
