@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: filesystems below the source are not shown, or shown such that no two files are taken for one
-# red: in phyrfs_number, return ino for any device; leave the mount's id out of inode_key; clone the source recursively without -o submounts; or never put a mount
+# red: in phyrfs_number, return ino for any device; leave the mount's id out of inode_key; clone the source recursively without -o submounts; never put a mount; or ask with AT_STATX_SYNC_AS_STAT in fd.c
 # iommu: any
 # host: yes
 # time: 120
@@ -143,3 +143,18 @@ umount src/d/m
 mounted src/d src/d -o submounts
 [ "$(cat src/d/ro/f)" = "after at/ro/f" ] || fail 'the mount on its source'
 umount src/d
+
+# One that does not answer any more keeps nobody waiting who only needs an fd.
+mkdir inner src/d/stuck many
+seq 100 | (cd many && xargs touch)
+bindfs many inner
+bindfs=$(pgrep -nx bindfs)
+mount --bind inner src/d/stuck
+fs_fds=80 fs_start src/d at -o submounts
+ls -l at/stuck >/dev/null
+kill -STOP "$bindfs"
+sleep 1.5 # its attributes are not believed any more
+timeout 30 bash -c 'for i in 1 2 3; do ls -lR at/x at/s at/m* at/n*; done' >/dev/null || fail 'stuck with it'
+kill -CONT "$bindfs"
+[ "$(ls at/stuck | wc -l)" = 100 ] || fail 'stuck for good'
+umount at src/d/stuck inner
