@@ -32,6 +32,9 @@
 /* fds that open files leave, at most; for names, threads and what lasts for one call. */
 #define NR_RESERVE 1024
 
+/* fds for as long as the process lives: what it says, the session, the source. */
+#define NR_BASE 16
+
 /* Which fds are given back: each kind includes those before. */
 enum fd_kind {
 	FD_UNUSED,   /* lately */
@@ -135,10 +138,11 @@ void phyrfs_fds_init(struct phyrfs *fs)
 	pthread_cond_init(&fs->fds_cond, NULL);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	nr = limit.rlim_cur;
-	reserve = nr / 4 < NR_RESERVE ? nr / 4 : NR_RESERVE;
 	fds_make_room(fs, nr);
 	/* The other half is for open files. */
 	fs->nr_fds_max = nr / 2;
+	nr = nr > NR_BASE ? nr - NR_BASE : 0;
+	reserve = nr / 4 < NR_RESERVE ? nr / 4 : NR_RESERVE;
 	fs->nr_pinned_max = nr - reserve;
 	fs->nr_pinned_max_root = nr - reserve / 2;
 	fs->nr_pinned_max_names = nr - reserve / 4;
@@ -199,6 +203,7 @@ static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode, enum fd_kind
 
 	if (!inode->listed || !users_change(inode, 0, FD_CLOSING))
 		return false;
+	fs->nr_closing++;
 	pthread_mutex_unlock(&fs->table_lock);
 	may_close = fd_may_close(inode, kind);
 	pthread_mutex_lock(&fs->table_lock);
@@ -216,6 +221,8 @@ static bool fd_close(struct phyrfs *fs, struct phyrfs_inode *inode, enum fd_kind
 	if (forgotten)
 		phyrfs_inode_free(fs, inode);
 	pthread_mutex_lock(&fs->table_lock);
+	fs->nr_closing--;
+	pthread_cond_broadcast(&fs->fds_cond);
 	return fd >= 0;
 }
 
@@ -256,13 +263,18 @@ static size_t fds_shrink(struct phyrfs *fs, size_t nr_looks, size_t target,
 bool phyrfs_fds_spare(struct phyrfs *fs)
 {
 	size_t nr, nr_closed = 0;
+	bool some;
 
 	pthread_mutex_lock(&fs->table_lock);
 	nr = fs->nr_fds;
 	for (enum fd_kind kind = FD_UNOPENED; !nr_closed && kind <= FD_ANY; kind++)
 		nr_closed = fds_shrink(fs, nr, nr > NR_SPARE ? nr - NR_SPARE : 0, kind);
+	some = nr_closed || fs->nr_closing;
+	/* One that another thread is about to close is as good. */
+	if (!nr_closed && fs->nr_closing)
+		pthread_cond_wait(&fs->fds_cond, &fs->table_lock);
 	pthread_mutex_unlock(&fs->table_lock);
-	return nr_closed;
+	return some;
 }
 
 void phyrfs_fds_trim(struct phyrfs *fs)

@@ -123,6 +123,7 @@ struct phyrfs {
 	size_t nr_fds;			/* in it; table_lock */
 	size_t nr_fds_max;
 	pthread_cond_t fds_cond;    /* an inode's fd was, or was not, taken */
+	size_t nr_closing;	    /* is taken at the moment; table_lock */
 	size_t nr_fds_pinned;	    /* of inodes, cannot be given back; table_lock */
 	atomic_size_t nr_pinned;    /* of these and others */
 	size_t nr_pinned_max;	    /* for users to open files */
