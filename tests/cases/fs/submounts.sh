@@ -13,7 +13,7 @@ export PATH=/usr/bin:$PATH
 
 finish() {
 	cd /
-	umount -l "$here/at" 2>/dev/null || :
+	umount -l "$here/at" /dev/fuse 2>/dev/null || :
 	umount -l "$here/src" # and what is below
 }
 
@@ -108,7 +108,31 @@ umount plain
 [ "$(stat -c %i at/m1)" = "$(stat -c %i src/d/m1)" ] || fail 'another number'
 umount src/d/s # nobody keeps it busy
 mount -o loop src/b.image src/d/s
+# What is a mountpoint there cannot go here: that would unmount what is on it.
+for how in 'rmdir at/s' 'mv at/s at/s2' 'mv -T at/x at/s'; do
+	! $how 2>error || fail "$how: done"
+	grep -q 'Device or resource busy' error || fail "$how: $(cat error)"
+done
+[ -e src/d/s/o1 ] || fail 'a filesystem was unmounted'
 umount at
+
+# Without privileges names on other mounts are refused, or taken for what they are.
+mkdir user
+chmod 755 . src
+chown daemon user
+mknod -m 666 fuse c 10 229
+mount --bind fuse /dev/fuse
+as_user=(setpriv --reuid daemon --regid daemon --clear-groups)
+"${as_user[@]}" phyrfs src/d user 2>said || fail "$(cat said)"
+! "${as_user[@]}" ls user/s/o1 2>error || fail 'a filesystem below, without numbers of its own'
+grep -q 'cross-device' error || fail "$(cat error)"
+[ "$("${as_user[@]}" cat user/x/f)" = x ] || fail 'the source'
+umount user
+"${as_user[@]}" phyrfs src/d user -o submounts 2>said || fail "$(cat said)"
+"${as_user[@]}" python3 -c 'import os
+assert os.stat("user/s/o1").st_ino != os.stat("user/m1").st_ino
+assert open("user/s/o1").read() == "other 1\n"' || fail 'another file'
+umount user /dev/fuse
 
 # With all: what is below is there, each file is itself, each mount what it was.
 mounted src/d at -o submounts
