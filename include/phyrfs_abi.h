@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Between libphyr and the daemon phyrfs, which are of one version: an ioctl on any open
- * directory of a phyrfs mount. Not installed; programs use phyr_requests().
+ * Between libphyr and the daemon phyrfs: an ioctl on any open directory of a phyrfs
+ * mount. Both have to be of one version, which is the first field of what the daemon
+ * answers. Not installed; programs use phyr_requests().
  */
 #ifndef PHYRFS_ABI_H
 #define PHYRFS_ABI_H
@@ -34,6 +35,11 @@ struct phyrfs_stats {
 	struct phyrfs_op_stats ops[PHYRFS_OPS_MAX];
 };
 
-#define PHYRFS_IOC_STATS _IOR(0xB7, 64, struct phyrfs_stats)
+/*
+ * The number names this size whatever struct phyrfs_stats has become: so a daemon and a
+ * library of different versions understand each other well enough to say so.
+ */
+#define PHYRFS_STATS_BYTES 16000
+#define PHYRFS_IOC_STATS   _IOC(_IOC_READ, 0xB7, 64, PHYRFS_STATS_BYTES)
 
 #endif /* PHYRFS_ABI_H */

@@ -16,6 +16,8 @@ _Static_assert(PHYR_REQUESTS_MAX == PHYRFS_OPS_MAX, "differs from the daemon's")
 _Static_assert(PHYR_LATENCIES == PHYRFS_BUCKETS, "differs from the daemon's");
 _Static_assert(sizeof(((struct phyr_request *)0)->name) == PHYRFS_OP_NAME,
 	       "differs from the daemon's");
+_Static_assert(sizeof(struct phyrfs_stats) <= PHYRFS_STATS_BYTES,
+	       "the answer has no room");
 
 static int stats_copy(const struct phyrfs_stats *stats, struct phyr_requests *ret)
 {
@@ -50,7 +52,7 @@ int phyr_requests(int fd, struct phyr_requests *ret_requests)
 	struct phyrfs_stats *stats;
 	int err;
 
-	stats = calloc(1, sizeof(*stats));
+	stats = calloc(1, PHYRFS_STATS_BYTES);
 	if (!stats)
 		return -ENOMEM;
 	err = ioctl(fd, PHYRFS_IOC_STATS, stats) < 0 ? -errno : 0;

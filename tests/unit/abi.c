@@ -2,12 +2,14 @@
 /*
  * The ABI of /dev/phyr, as compiled: sizes, offsets, numbers. Programs that were
  * built yesterday hold these; a line here changes only together with
- * PHYR_ABI_VERSION.
+ * PHYR_ABI_VERSION. Of what the daemon answers only the number of the call and the place
+ * of the version never change: by these, two versions find out that they differ.
  */
 #include <assert.h>
 #include <stddef.h>
 
 #include <linux/phyr.h>
+#include <phyrfs_abi.h>
 
 #define SIZE(type, bytes) static_assert(sizeof(struct type) == (bytes), #type)
 #define AT(type, field, bytes) \
@@ -88,3 +90,6 @@ NUMBER(PHYR_PATH_HOST_BRIDGE, 3);
 
 NUMBER(PHYR_POLICY_DIRECT, 0);
 NUMBER(PHYR_POLICY_OFF, 1);
+
+AT(phyrfs_stats, version, 0);
+NUMBER(PHYRFS_IOC_STATS, 0xbe80b740);
