@@ -28,7 +28,7 @@ static const char *const reason_texts[] = {
 	[PHYR_REASON_DIRECT] = "the disk moves the data itself; nothing to do",
 	[PHYR_REASON_NOT_DEVICE_MEMORY] =
 		"the buffer has no struct pages but lies in no memory BAR of a present "
-		"PCI device; map a BAR",
+		"PCI device; map a BAR, and with MAP_SHARED",
 	[PHYR_REASON_MIXED_BUFFER] =
 		"not given any more: one call named host memory and device memory",
 	[PHYR_REASON_NOT_NVME] =
