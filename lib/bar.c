@@ -165,7 +165,7 @@ static int device_visit(const char *name, void *ctx)
 }
 
 /* Where a BAR stands in its domain. */
-static int place(const struct phyr_bar *bar)
+static int bar_place(const struct phyr_bar *bar)
 {
 	const struct phyr_pci_addr *addr = &bar->addr;
 
@@ -179,7 +179,7 @@ static int bar_compare(const void *va, const void *vb)
 
 	if (a->addr.domain != b->addr.domain)
 		return a->addr.domain < b->addr.domain ? -1 : 1;
-	return place(a) - place(b);
+	return bar_place(a) - bar_place(b);
 }
 
 int phyr_bar_list(struct phyr_bar **ret_bars, size_t *ret_nr)

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int join(char *path, const char *dir, const char *name)
+static int sysfs_join(char *path, const char *dir, const char *name)
 {
 	int n = snprintf(path, PATH_MAX, "%s/%s", dir, name);
 
@@ -28,7 +28,7 @@ int sysfs_read(const char *dir, const char *name, char *buf, size_t size)
 	ssize_t n;
 	int fd, err;
 
-	err = join(path, dir, name);
+	err = sysfs_join(path, dir, name);
 	if (err)
 		return err;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -75,7 +75,7 @@ int sysfs_read_link(const char *dir, const char *name, char *buf, size_t size)
 	ssize_t n;
 	int err;
 
-	err = join(path, dir, name);
+	err = sysfs_join(path, dir, name);
 	if (err)
 		return err;
 	n = readlink(path, target, sizeof(target) - 1);
