@@ -41,10 +41,11 @@ struct verify {
 	uint64_t first; /* byte that differs, counted from the start of the comparison */
 };
 
-/* 4096, 0x1000, 4K, 1M, 2G; binary multiples. */
-static bool parse_number(const char *text, uint64_t *ret_number)
+/* 4096, 0x1000, 4K, 1M, 2GiB; binary multiples. A leading 0 does not mean octal. */
+static bool number_parse(const char *text, uint64_t *ret_number)
 {
 	static const char units[] = "KMGT";
+	bool hex = text[0] == '0' && (text[1] | 0x20) == 'x';
 	unsigned long long number;
 	const char *unit;
 	char *end;
@@ -52,7 +53,7 @@ static bool parse_number(const char *text, uint64_t *ret_number)
 	if (!isdigit((unsigned char)text[0]))
 		return false;
 	errno = 0;
-	number = strtoull(text, &end, 0);
+	number = strtoull(text, &end, hex ? 16 : 10);
 	if (errno)
 		return false;
 	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
@@ -61,7 +62,7 @@ static bool parse_number(const char *text, uint64_t *ret_number)
 
 		if (__builtin_mul_overflow(number, factor, &number))
 			return false;
-		end++;
+		end += strcmp(end + 1, "iB") ? 1 : 3;
 	}
 	if (*end)
 		return false;
@@ -461,7 +462,7 @@ static int verify_run(int argc, char **argv)
 		default:
 			return fail_usage();
 		}
-		if (number && !parse_number(optarg, number))
+		if (number && !number_parse(optarg, number))
 			return fail(
 				"'%s' is no number of bytes; write 4096, 0x1000, 4K or 1G",
 				optarg);
