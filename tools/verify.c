@@ -135,31 +135,44 @@ static double now_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* A line on a terminal that grows; nothing for work of less than a second. */
+/* A line on a terminal that is written again and again; none for short work. */
+#define PROGRESS_AFTER_SECONDS 1
+#define PROGRESS_EVERY_SECONDS 0.2
+#define ERASE_LINE	       "\033[K"
+
 struct progress {
 	double start, shown;
-	bool tty;
+	bool wanted;
 };
+
+/* A terminal that can erase a line */
+static bool progress_wanted(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
+}
 
 static void progress_show(struct progress *progress, uint64_t done, uint64_t all)
 {
 	double now;
 
-	if (!progress->tty)
+	if (!progress->wanted)
 		return;
 	now = now_seconds();
-	if (now - progress->start < 1 || now - progress->shown < 0.2)
+	if (now - progress->start < PROGRESS_AFTER_SECONDS ||
+	    now - progress->shown < PROGRESS_EVERY_SECONDS)
 		return;
 	progress->shown = now;
-	fprintf(stderr, "\r%3.0f %% of %s, %s/s \033[K", 100 * (double)done / (double)all,
-		size_text(all),
+	fprintf(stderr, "\r%3.0f %% of %s, %s/s " ERASE_LINE,
+		100 * (double)done / (double)all, size_text(all),
 		size_text((uint64_t)((double)done / (now - progress->start))));
 }
 
 static void progress_end(const struct progress *progress)
 {
 	if (progress->shown > 0)
-		fputs("\r\033[K", stderr);
+		fputs("\r" ERASE_LINE, stderr);
 }
 
 /* The BAR that "0000:01:00.0:2" or "0000:01:00.0" (its largest) names. */
@@ -299,7 +312,7 @@ static int file_open(struct verify *verify)
 	return EXIT_DONE;
 }
 
-static int read_file(const struct verify *verify, char *buf, size_t len, uint64_t done)
+static int file_read(const struct verify *verify, char *buf, size_t len, uint64_t done)
 {
 	size_t got = 0;
 
@@ -319,8 +332,8 @@ static int read_file(const struct verify *verify, char *buf, size_t len, uint64_
 	return EXIT_DONE;
 }
 
-static void note_difference(struct verify *verify, const char *file, const char *bar,
-			    size_t len, uint64_t done)
+static void verify_note(struct verify *verify, const char *file, const char *bar,
+			size_t len, uint64_t done)
 {
 	if (verify->differs || !memcmp(file, bar, len))
 		return;
@@ -329,10 +342,10 @@ static void note_difference(struct verify *verify, const char *file, const char 
 		verify->first++;
 }
 
-static int compare(struct verify *verify)
+static int verify_compare(struct verify *verify)
 {
 	struct progress progress = { .start = now_seconds(),
-				     .tty = isatty(STDERR_FILENO) };
+				     .wanted = progress_wanted() };
 	char *file = malloc(CHUNK_BYTES), *bar = malloc(CHUNK_BYTES);
 	XXH3_state_t *file_state = XXH3_createState();
 	XXH3_state_t *bar_state = XXH3_createState();
@@ -349,13 +362,13 @@ static int compare(struct verify *verify)
 		size_t len = left < CHUNK_BYTES ? left : CHUNK_BYTES;
 
 		progress_show(&progress, done, verify->length);
-		status = read_file(verify, file, len, done);
+		status = file_read(verify, file, len, done);
 		if (status)
 			break;
 		copy_from_bar(bar, verify->bar + verify->bar_offset + done, len);
 		XXH3_128bits_update(file_state, file, len);
 		XXH3_128bits_update(bar_state, bar, len);
-		note_difference(verify, file, bar, len, done);
+		verify_note(verify, file, bar, len, done);
 		done += len;
 	}
 	progress_end(&progress);
@@ -376,7 +389,7 @@ static const char *hash_text(XXH128_hash_t hash, char *buf, size_t size)
 	return buf;
 }
 
-static int report(const struct verify *verify)
+static int verify_report(const struct verify *verify)
 {
 	bool same = XXH128_isEqual(verify->file_hash, verify->bar_hash);
 	char file[40], bar[40];
@@ -418,9 +431,9 @@ static int verify_do(struct verify *verify)
 	if (!status)
 		status = bar_open(verify);
 	if (!status)
-		status = compare(verify);
+		status = verify_compare(verify);
 	if (!status)
-		status = report(verify);
+		status = verify_report(verify);
 	phyr_bar_unmap((void *)(uintptr_t)verify->bar, verify->bar_len);
 	if (verify->fd >= 0)
 		close(verify->fd);
