@@ -10,6 +10,8 @@
 #include <json-c/json.h>
 #include <phyr.h>
 
+struct libmnt_table;
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 enum {
@@ -30,6 +32,26 @@ struct command {
 extern const struct command list_command;
 extern const struct command stat_command;
 extern const struct command verify_command;
+
+/* bar.c */
+
+/* 0 if the file of the BAR, which has one, can be mapped, else -errno. */
+int bar_map_error(const struct phyr_bar *bar);
+
+/* Why @path could not be mapped, and what to do. */
+const char *bar_map_text(const char *path, int error);
+
+/* That a BAR is switched off, and how to switch it on. */
+const char *bar_off_text(const struct phyr_bar *bar, char *buf, size_t size);
+
+/* mounts.c. Without a table, NULL, nothing is mounted. */
+struct libmnt_table *mounts_read(void);
+void mounts_free(struct libmnt_table *mounts);
+
+/* The filesystems that are on the disk or its partitions. */
+void mounts_print(struct libmnt_table *mounts, const struct phyr_disk *disk);
+struct json_object *mounts_json(struct libmnt_table *mounts,
+				const struct phyr_disk *disk);
 
 /* requests.c */
 void requests_print(const struct phyr_requests *requests);
@@ -55,6 +77,9 @@ void json_print(struct json_object *object);
 void json_add_text(struct json_object *object, const char *key, const char *text);
 void json_add_number(struct json_object *object, const char *key, uint64_t number);
 void json_add_bool(struct json_object *object, const char *key, bool value);
+
+/* What an error of phyr_open() says of the module: true, false, or null for unknown. */
+void json_add_module(struct json_object *object, const char *key, int open_error);
 
 extern const char *command_title; /* "phyr NAME" */
 

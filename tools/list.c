@@ -25,6 +25,7 @@ struct machine {
 	struct phyr_dev *dev; /* NULL without the module */
 	int dev_error;
 	struct pci_access *pci; /* NULL without a BAR to name */
+	struct libmnt_table *mounts;
 };
 
 static int machine_find(struct machine *machine, bool all)
@@ -44,6 +45,7 @@ static int machine_find(struct machine *machine, bool all)
 	machine->nr_hidden_bars = machine->nr_bars - nr_shown;
 	machine->nr_bars = nr_shown;
 	machine->dev_error = phyr_open(&machine->dev);
+	machine->mounts = mounts_read();
 	/* libpci exits when it finds no PCI, so it is asked only when there is some. */
 	if (nr_shown) {
 		machine->pci = pci_alloc();
@@ -56,6 +58,7 @@ static void machine_release(struct machine *machine)
 {
 	if (machine->pci)
 		pci_cleanup(machine->pci);
+	mounts_free(machine->mounts);
 	phyr_close(machine->dev);
 	free(machine->disks);
 	free(machine->bars);
@@ -75,59 +78,75 @@ struct route {
 	const struct phyr_bar *bar;
 	struct phyr_route_info info;
 	int error; /* of the question: then @info says nothing */
-	const char *text;
+	char text[256];
 };
+
+/* Asks the module; returns the words for its answer, or for why there is none. */
+static const char *route_ask(struct machine *machine, struct route *route)
+{
+	int fd;
+
+	route->error = machine->dev_error;
+	if (route->error)
+		return phyr_open_text(route->error);
+	fd = open(route->disk->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		route->error = -errno;
+		return NULL;
+	}
+	route->error = phyr_route(machine->dev, fd, &route->bar->addr, route->bar->bar,
+				  &route->info);
+	close(fd);
+	if (route->error)
+		return strerror(-route->error);
+	if (route->info.reason == PHYR_REASON_DIRECT)
+		return phyr_path_text(route->info.path);
+	return phyr_reason_text(route->info.reason);
+}
 
 static struct route route_find(struct machine *machine, const struct phyr_disk *disk,
 			       const struct phyr_bar *bar)
 {
-	struct route route = { .disk = disk, .bar = bar, .error = machine->dev_error };
-	int fd;
+	struct route route = { .disk = disk, .bar = bar };
+	const char *text = route_ask(machine, &route);
+	bool denied = route.error == -EACCES || route.error == -EPERM;
 
-	if (route.error) {
-		route.text = phyr_open_text(route.error);
-		return route;
-	}
-	fd = open(disk->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0) {
-		route.error = -errno;
-		route.text = "cannot open the disk; are you root?";
-		return route;
-	}
-	route.error = phyr_route(machine->dev, fd, &bar->addr, bar->bar, &route.info);
-	close(fd);
-	if (route.error)
-		route.text = strerror(-route.error);
-	else if (route.info.reason == PHYR_REASON_DIRECT)
-		route.text = phyr_path_text(route.info.path);
+	if (text)
+		snprintf(route.text, sizeof(route.text), "%s", text);
 	else
-		route.text = phyr_reason_text(route.info.reason);
+		snprintf(route.text, sizeof(route.text), "cannot open the disk: %s%s",
+			 strerror(-route.error), denied ? "; are you root?" : "");
 	return route;
+}
+
+static void print_bar(struct machine *machine, const struct phyr_bar *bar)
+{
+	char addr[PHYR_PCI_ADDR_LEN], text[256];
+	int err;
+
+	phyr_pci_format(&bar->addr, addr, sizeof(addr));
+	printf("  %s BAR %u  %8s  %s\n", addr, bar->bar, size_text(bar->size_bytes),
+	       bar_name(machine, bar, text, sizeof(text)));
+	printf("      %s%s%s%s\n", bar->path[0] ? "map " : "no file to map", bar->path,
+	       bar->driver[0] ? ", driver " : "", bar->driver);
+	err = bar->path[0] ? bar_map_error(bar) : 0;
+	/* Who may not open it at all learns that soon enough. */
+	if (err && err != -EACCES)
+		printf("      cannot be mapped: %s\n", bar_map_text(bar->path, err));
+	if (!(bar->flags & PHYR_BAR_ENABLED))
+		printf("      %s\n", bar_off_text(bar, text, sizeof(text)));
+	if (bar->flags & PHYR_BAR_P2PMEM)
+		puts("      the device has struct pages (p2pmem) for memory of its own");
 }
 
 static void print_bars(struct machine *machine)
 {
-	char addr[PHYR_PCI_ADDR_LEN], name[256];
-
-	puts("Device memory that programs can map and disks may read into:");
+	puts("BARs of PCI devices that programs can map. Only the device's maker says which\n"
+	     "are memory: what is written into registers can do anything to the device.");
 	if (!machine->nr_bars)
 		puts("  none: no PCI device shows memory of 1 MiB or more");
-	for (size_t i = 0; i < machine->nr_bars; i++) {
-		const struct phyr_bar *bar = &machine->bars[i];
-
-		phyr_pci_format(&bar->addr, addr, sizeof(addr));
-		printf("  %s BAR %u  %8s  %s\n", addr, bar->bar,
-		       size_text(bar->size_bytes),
-		       bar_name(machine, bar, name, sizeof(name)));
-		printf("      %s%s%s%s\n", bar->path[0] ? "map " : "no file to map",
-		       bar->path, bar->driver[0] ? ", driver " : "", bar->driver);
-		if (!(bar->flags & PHYR_BAR_ENABLED))
-			printf("      switched off, reads as all ones; to switch it on: echo 1 "
-			       "> /sys/bus/pci/devices/%s/enable\n",
-			       addr);
-		if (bar->flags & PHYR_BAR_P2PMEM)
-			puts("      the device has struct pages (p2pmem) for memory of its own");
-	}
+	for (size_t i = 0; i < machine->nr_bars; i++)
+		print_bar(machine, &machine->bars[i]);
 	if (machine->nr_hidden_bars)
 		printf("  (%zu smaller BARs, mostly registers, are not shown: phyr list "
 		       "--all)\n",
@@ -150,6 +169,7 @@ static void print_disks(const struct machine *machine)
 		       : disk->flags & PHYR_DISK_HEAD ? "multipath   "
 						      : "not PCIe    ",
 		       disk->model);
+		mounts_print(machine->mounts, disk);
 	}
 }
 
@@ -194,12 +214,18 @@ static struct json_object *bar_json(struct machine *machine, const struct phyr_b
 {
 	struct json_object *object = json_object_new_object();
 	char addr[PHYR_PCI_ADDR_LEN], name[256];
+	int err = bar->path[0] ? bar_map_error(bar) : -ENOENT;
 
 	phyr_pci_format(&bar->addr, addr, sizeof(addr));
 	json_add_text(object, "pci", addr);
 	json_add_number(object, "bar", bar->bar);
 	json_add_number(object, "size_bytes", bar->size_bytes);
 	json_add_text(object, "path", bar->path[0] ? bar->path : NULL);
+	if (err == -EACCES)
+		json_add_text(object, "mappable", NULL);
+	else
+		json_add_bool(object, "mappable", !err);
+	json_add_text(object, "text", err ? bar_map_text(bar->path, err) : NULL);
 	json_add_bool(object, "enabled", bar->flags & PHYR_BAR_ENABLED);
 	json_add_bool(object, "prefetchable", bar->flags & PHYR_BAR_PREFETCH);
 	json_add_bool(object, "p2pmem", bar->flags & PHYR_BAR_P2PMEM);
@@ -211,7 +237,8 @@ static struct json_object *bar_json(struct machine *machine, const struct phyr_b
 	return object;
 }
 
-static struct json_object *disk_json(const struct phyr_disk *disk)
+static struct json_object *disk_json(struct machine *machine,
+				     const struct phyr_disk *disk)
 {
 	struct json_object *object = json_object_new_object();
 	char addr[PHYR_PCI_ADDR_LEN];
@@ -223,6 +250,7 @@ static struct json_object *disk_json(const struct phyr_disk *disk)
 	json_add_number(object, "block_bytes", disk->block_bytes);
 	json_add_text(object, "model", disk->model);
 	json_add_bool(object, "multipath_head", disk->flags & PHYR_DISK_HEAD);
+	json_object_object_add(object, "mounts", mounts_json(machine->mounts, disk));
 	return object;
 }
 
@@ -254,14 +282,15 @@ static void print_json(struct machine *machine)
 	struct json_object *disks = json_object_new_array();
 	struct json_object *routes = json_object_new_array();
 
-	json_add_bool(object, "module", machine->dev);
+	json_add_module(object, "module", machine->dev_error);
+	json_add_text(object, "text", phyr_open_text(machine->dev_error));
 	json_object_object_add(object, "bars", bars);
 	json_object_object_add(object, "disks", disks);
 	json_object_object_add(object, "routes", routes);
 	for (size_t i = 0; i < machine->nr_bars; i++)
 		json_object_array_add(bars, bar_json(machine, &machine->bars[i]));
 	for (size_t i = 0; i < machine->nr_disks; i++)
-		json_object_array_add(disks, disk_json(&machine->disks[i]));
+		json_object_array_add(disks, disk_json(machine, &machine->disks[i]));
 	for (size_t i = 0; i < machine->nr_disks * machine->nr_bars; i++) {
 		struct route route = route_find(machine,
 						&machine->disks[i / machine->nr_bars],

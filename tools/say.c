@@ -4,6 +4,7 @@
  */
 #include "command.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,4 +81,20 @@ void json_add_number(struct json_object *object, const char *key, uint64_t numbe
 void json_add_bool(struct json_object *object, const char *key, bool value)
 {
 	json_object_object_add(object, key, json_object_new_boolean(value));
+}
+
+void json_add_module(struct json_object *object, const char *key, int open_error)
+{
+	switch (open_error) {
+	case 0:
+		json_add_bool(object, key, true);
+		break;
+	case -ENOENT:
+	case -ENODEV:
+	case -ENXIO:
+		json_add_bool(object, key, false);
+		break;
+	default:
+		json_add_text(object, key, NULL);
+	}
 }

@@ -180,6 +180,7 @@ static int bar_by_address(struct verify *verify, const struct phyr_pci_addr *add
 			  int bar)
 {
 	struct phyr_bar *bars, *best = NULL;
+	char text[128];
 	int err, status = EXIT_DONE;
 	size_t nr;
 
@@ -206,10 +207,8 @@ static int bar_by_address(struct verify *verify, const struct phyr_pci_addr *add
 			      "/sys/bus/pci/devices",
 			      verify->bar_name);
 	else if (!(best->flags & PHYR_BAR_ENABLED))
-		status = fail(
-			"%s: the device is switched off, its memory reads as all ones; "
-			"write 1 to the file 'enable' beside %s",
-			verify->bar_name, best->path);
+		status = fail("%s: %s", verify->bar_name,
+			      bar_off_text(best, text, sizeof(text)));
 	else
 		snprintf(verify->bar_path, sizeof(verify->bar_path), "%s", best->path);
 	free(bars);
@@ -268,15 +267,9 @@ static int bar_open(struct verify *verify)
 			    verify->bar_path, (uint64_t)st.st_size, verify->length,
 			    verify->bar_offset);
 	}
-	if (err == -EACCES)
-		return fail("%s: cannot map it: %s; are you root?", verify->bar_path,
-			    strerror(-err));
-	if (err == -EPERM)
-		return fail(
-			"%s: cannot map it: %s; Secure Boot's kernel lockdown forbids it",
-			verify->bar_path, strerror(-err));
 	if (err)
-		return fail("%s: cannot map it: %s", verify->bar_path, strerror(-err));
+		return fail("%s: cannot map it: %s", verify->bar_path,
+			    bar_map_text(verify->bar_path, err));
 	verify->bar = addr;
 	return EXIT_DONE;
 }

@@ -23,3 +23,8 @@ phyr verify "$T_DIR/g" "$PHYR_BAR" --offset 010 --length 02 || t_fail "010 is no
 phyr verify "$T_DIR/g" "$PHYR_BAR" --offset 0xa --length 0x2 || t_fail "0xa is not ten"
 phyr verify "$T_DIR/g" "$T_DIR/g" --offset 08 --bar-offset 8 || t_fail "08 is no number"
 t_like '.*is no number.*' phyr verify "$T_DIR/g" "$T_DIR/g" --length 0x
+
+# What cannot be mapped is explained.
+disk_pci=$(phyr list --json | jq -r --arg path "$PHYR_DISK" '.disks[] | select(.path == $path) | .pci')
+t_like '.*a driver has claimed it.*iomem=relaxed' \
+	phyr verify "$T_DIR/g" "/sys/bus/pci/devices/$disk_pci/resource0"
