@@ -44,9 +44,23 @@ const char *bar_map_text(const char *path, int error);
 /* That a BAR is switched off, and how to switch it on. */
 const char *bar_off_text(const struct phyr_bar *bar, char *buf, size_t size);
 
+/* daemon.c */
+
+/*
+ * Asks the daemon of the mount at @path, and gives up after some seconds (-ETIMEDOUT).
+ * *@ret_dev is what the mount has as st_dev. Errors as of phyr_requests() and open(2).
+ */
+int daemon_ask(const char *path, dev_t *ret_dev, struct phyr_requests *ret_requests);
+
+/* What an error of daemon_ask() means, and what to do. */
+const char *daemon_error_text(int error);
+
 /* mounts.c. Without a table, NULL, nothing is mounted. */
 struct libmnt_table *mounts_read(void);
 void mounts_free(struct libmnt_table *mounts);
+
+/* Where the filesystem is mounted, as long as the table is there; NULL: nowhere here. */
+const char *mounts_path(struct libmnt_table *mounts, dev_t dev);
 
 /* The filesystems that are on the disk or its partitions. */
 void mounts_print(struct libmnt_table *mounts, const struct phyr_disk *disk);

@@ -19,6 +19,15 @@ void mounts_free(struct libmnt_table *mounts)
 	mnt_unref_table(mounts);
 }
 
+const char *mounts_path(struct libmnt_table *mounts, dev_t dev)
+{
+	struct libmnt_fs *fs = NULL;
+
+	if (mounts)
+		fs = mnt_table_find_devno(mounts, dev, MNT_ITER_FORWARD);
+	return fs ? mnt_fs_get_target(fs) : NULL;
+}
+
 /* Is @device the disk nvme0n1, as @disk says, or its partition nvme0n1p2? */
 static bool mounts_on_disk(const char *device, const struct phyr_disk *disk)
 {

@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 /* The least bound below which @percent of the calls took, in ns; 0: above all bounds. */
-static uint64_t percentile(const struct phyr_request *request, unsigned int percent)
+static uint64_t request_percentile(const struct phyr_request *request,
+				   unsigned int percent)
 {
 	uint64_t want = (request->calls * percent + 99) / 100, sum = 0;
 
@@ -20,20 +21,18 @@ static uint64_t percentile(const struct phyr_request *request, unsigned int perc
 	return 0;
 }
 
-/* "< 2 us": bounds are powers of two, of 1024 ns. */
-static const char *bound_text(uint64_t ns, char *buf, size_t size)
+/* "< 2.05 us": bounds are powers of two, of 1024 ns. */
+static const char *request_bound_text(uint64_t ns, char *buf, size_t size)
 {
 	static const char *const units[] = { "us", "ms", "s" };
+	double time = (double)ns / 1000;
 	unsigned int unit = 0;
 
 	if (!ns)
 		return "long";
-	ns >>= 10;
-	while (ns >= 1024 && unit < 2) {
-		ns >>= 10;
-		unit++;
-	}
-	snprintf(buf, size, "< %" PRIu64 " %s", ns, units[unit]);
+	for (; time >= 1000 && unit < 2; unit++)
+		time /= 1000;
+	snprintf(buf, size, "< %.3g %s", time, units[unit]);
 	return buf;
 }
 
@@ -47,7 +46,7 @@ void requests_print(const struct phyr_requests *requests)
 	printf("  %" PRIu64 " inodes known, %" PRIu64 " of them open; %" PRIu64
 	       " of %" PRIu64 " lookups found a known one\n",
 	       requests->nr_inodes, requests->nr_fds, requests->found, lookups);
-	printf("  %-26s %10s calls %9s %9s %9s\n", "requests to the daemon", "", "mean",
+	printf("  %-26s %10s calls %9s %9s %9s\n", "requests since the mount", "", "mean",
 	       "50 %", "99 %");
 	for (unsigned int i = 0; i < requests->nr; i++) {
 		const struct phyr_request *request = &requests->request[i];
@@ -56,8 +55,10 @@ void requests_print(const struct phyr_requests *requests)
 			continue;
 		printf("    %-24s %10" PRIu64 " calls %6.1f us %9s %9s\n", request->name,
 		       request->calls, (double)request->ns / request->calls / 1000,
-		       bound_text(percentile(request, 50), median, sizeof(median)),
-		       bound_text(percentile(request, 99), most, sizeof(most)));
+		       request_bound_text(request_percentile(request, 50), median,
+					  sizeof(median)),
+		       request_bound_text(request_percentile(request, 99), most,
+					  sizeof(most)));
 	}
 }
 
@@ -81,8 +82,8 @@ struct json_object *requests_json(const struct phyr_requests *requests)
 		json_add_number(one, "calls", request->calls);
 		json_add_number(one, "ns", request->ns);
 		for (unsigned int j = 0; j < PHYR_LATENCIES; j++)
-			json_object_array_add(latency,
-					      json_object_new_int64(request->latency[j]));
+			json_object_array_add(
+				latency, json_object_new_uint64(request->latency[j]));
 		json_object_object_add(one, "latency", latency);
 		json_object_object_add(list, request->name, one);
 	}

@@ -5,12 +5,11 @@
 #include "command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/sysmacros.h>
 
 /* A module that is newer than libphyr may count reasons that have no name here. */
 static const char *reason_key(unsigned int reason, char *buf, size_t size)
@@ -23,7 +22,7 @@ static const char *reason_key(unsigned int reason, char *buf, size_t size)
 	return buf;
 }
 
-static struct phyr_counter refused(const struct phyr_counter *counts)
+static struct phyr_counter counters_refused(const struct phyr_counter *counts)
 {
 	struct phyr_counter sum = { 0 };
 
@@ -34,51 +33,6 @@ static struct phyr_counter refused(const struct phyr_counter *counts)
 		sum.bytes += counts[i].bytes;
 	}
 	return sum;
-}
-
-/* Undoes the octal escapes of mountinfo (\040 is a blank), in place. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++) {
-		unsigned int value;
-
-		if (text[0] == '\\' && sscanf(text + 1, "%3o", &value) == 1) {
-			*to++ = (char)value;
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-}
-
-/* Where the device is mounted, to be freed; NULL when not in this mount namespace. */
-static char *mount_path(unsigned int major, unsigned int minor)
-{
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *path = NULL;
-	size_t size = 0;
-
-	if (!file)
-		return NULL;
-	while (!path && getline(&line, &size, file) >= 0) {
-		unsigned int line_major, line_minor;
-		int start = 0;
-
-		/* 36 35 98:0 /root /mount/point rw,noatime ... */
-		if (sscanf(line, "%*u %*u %u:%u %*s %n", &line_major, &line_minor,
-			   &start) < 2 ||
-		    !start || line_major != major || line_minor != minor)
-			continue;
-		path = strndup(line + start, strcspn(line + start, " "));
-	}
-	free(line);
-	fclose(file);
-	if (path)
-		unescape(path);
-	return path;
 }
 
 static struct json_object *count_json(const struct phyr_counter *count)
@@ -117,7 +71,7 @@ static void counters_json(struct json_object *object,
 	json_add_number(object, "direct_bytes", reads[0].bytes + writes[0].bytes);
 	json_add_number(object, "bounced_bytes", counters->bounced.bytes);
 	json_add_number(object, "refused_calls",
-			refused(reads).calls + refused(writes).calls);
+			counters_refused(reads).calls + counters_refused(writes).calls);
 	json_add_number(object, "commands", counters->commands);
 	json_add_number(object, "errors", counters->errors);
 	json_add_number(object, "revocations", counters->revocations);
@@ -156,161 +110,220 @@ static void print_counters(const struct phyr_counters *counters)
 	       counters->commands, counters->errors, counters->revocations);
 }
 
-/*
- * Calls @each for the total (index 0) and then for every mount. A mount that goes
- * away meanwhile only makes the list shorter.
- */
-static int for_each_counters(struct phyr_dev *dev,
-			     void (*each)(void *ctx, unsigned int index,
-					  const struct phyr_counters *counters),
-			     void *ctx)
-{
-	struct phyr_counters counters;
-	int err;
-
-	for (unsigned int index = 0;; index++) {
-		err = phyr_stats(dev, index, &counters);
-		if (err == -ENOENT && index)
-			return 0;
-		if (err)
-			return err;
-		each(ctx, index, &counters);
-	}
-}
-
-static int requests_get(const char *path, struct phyr_requests *ret_requests)
-{
-	int err, fd;
-
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	err = phyr_requests(fd, ret_requests);
-	close(fd);
-	return err;
-}
-
-static void each_text(void *ctx, unsigned int index, const struct phyr_counters *counters)
-{
-	struct phyr_requests requests;
-	char *path = NULL;
-
-	if (index) {
-		path = mount_path(counters->dev_major, counters->dev_minor);
-		printf("\n%s, policy %s\n",
-		       path ? path : "(a mount that is not visible here)",
-		       phyr_policy_name(counters->policy));
-	} else {
-		puts("\nAll I/O since the module was loaded");
-	}
-	print_counters(counters);
-	if (path && !requests_get(path, &requests))
-		requests_print(&requests);
-	free(path);
-}
-
-struct json_ctx {
-	struct json_object *object, *mounts;
-	unsigned int nr_reasons;
+/* The counters of all I/O [0], and of each mount that is in scope. */
+struct snapshot {
+	struct phyr_info info;
+	struct phyr_counters *counters;
+	unsigned int nr;
 };
 
-static void each_json(void *ctx, unsigned int index, const struct phyr_counters *counters)
+/* A mount that goes away meanwhile only makes the list shorter. */
+static int snapshot_take(struct phyr_dev *dev, struct snapshot *snapshot)
 {
-	struct json_object *object = json_object_new_object();
-	struct phyr_requests requests;
-	struct json_ctx *json = ctx;
-	char *path;
-
-	if (index) {
-		path = mount_path(counters->dev_major, counters->dev_minor);
-		json_add_text(object, "path", path);
-		json_add_text(object, "policy", phyr_policy_name(counters->policy));
-		json_object_array_add(json->mounts, object);
-		if (path && !requests_get(path, &requests))
-			json_object_object_add(object, "daemon",
-					       requests_json(&requests));
-		free(path);
-	} else {
-		json_object_object_add(json->object, "total", object);
-	}
-	counters_json(object, counters, json->nr_reasons);
-}
-
-static int print_text(struct phyr_dev *dev, const struct phyr_info *info)
-{
-	printf("The module is loaded, its hook is %s, %u mount%s in scope.\n",
-	       info->hooked ? "active"
-			    : "NOT active (modprobe phyr_dio): nothing is direct",
-	       info->nr_mounts, info->nr_mounts == 1 ? "" : "s");
-	return for_each_counters(dev, each_text, NULL);
-}
-
-static int print_json(struct phyr_dev *dev, const struct phyr_info *info)
-{
-	struct json_ctx json = {
-		.object = json_object_new_object(),
-		.mounts = json_object_new_array(),
-		.nr_reasons = info->nr_reasons,
-	};
+	struct phyr_counters *counters;
 	int err;
 
-	json_add_bool(json.object, "module", true);
-	json_add_bool(json.object, "hooked", info->hooked);
-	err = for_each_counters(dev, each_json, &json);
-	json_object_object_add(json.object, "mounts", json.mounts);
-	if (err)
-		json_object_put(json.object);
-	else
-		json_print(json.object);
-	return err;
+	err = phyr_query(dev, &snapshot->info);
+	while (!err) {
+		counters = reallocarray(snapshot->counters, snapshot->nr + 1,
+					sizeof(*counters));
+		if (!counters)
+			return -ENOMEM;
+		snapshot->counters = counters;
+		err = phyr_stats(dev, snapshot->nr, &counters[snapshot->nr]);
+		if (!err)
+			snapshot->nr++;
+	}
+	return err == -ENOENT && snapshot->nr ? 0 : err;
 }
 
-/* For programs an absent module is an answer too, though not a good one. */
-static void print_absent(void)
+static int snapshot_get(struct snapshot *snapshot)
 {
-	struct json_object *object = json_object_new_object();
-
-	json_add_bool(object, "module", false);
-	json_add_bool(object, "hooked", false);
-	json_print(object);
-}
-
-static int stat_print(bool json)
-{
-	struct phyr_info info;
 	struct phyr_dev *dev;
 	int err;
 
 	err = phyr_open(&dev);
+	if (err)
+		return err;
+	err = snapshot_take(dev, snapshot);
+	phyr_close(dev);
+	return err;
+}
+
+/* A mount. What is not known of it is NULL, and the error says why. */
+struct mount {
+	const char *path;
+	const struct phyr_counters *counters;
+	int counters_error; /* of phyr_open() or phyr_stats(); 0: it is not in scope */
+	const struct phyr_requests *requests;
+	int requests_error; /* of daemon_ask() */
+};
+
+static const char *mount_counters_text(const struct mount *mount)
+{
+	if (mount->counters)
+		return NULL;
+	return mount->counters_error
+		       ? phyr_open_text(mount->counters_error)
+		       : "the module does not serve this mount; unmount it, "
+			 "and mount it again";
+}
+
+static void mount_print(const struct mount *mount)
+{
+	printf("%s, policy %s, since it was mounted\n",
+	       mount->path ? mount->path : "(a mount that is not visible here)",
+	       mount->counters ? phyr_policy_name(mount->counters->policy) : "unknown");
+	if (mount->counters)
+		print_counters(mount->counters);
+	else
+		printf("  bytes unknown: %s\n", mount_counters_text(mount));
+	if (mount->requests)
+		requests_print(mount->requests);
+	else if (mount->path)
+		printf("  requests unknown: %s\n",
+		       daemon_error_text(mount->requests_error));
+}
+
+static struct json_object *mount_json(const struct mount *mount, unsigned int nr_reasons)
+{
+	const struct phyr_counters *counters = mount->counters;
+	struct json_object *object = json_object_new_object();
+
+	json_add_text(object, "path", mount->path);
+	json_add_text(object, "policy",
+		      counters ? phyr_policy_name(counters->policy) : NULL);
+	if (counters)
+		counters_json(object, counters, nr_reasons);
+	json_add_text(object, "module_text", mount_counters_text(mount));
+	json_object_object_add(object, "daemon",
+			       mount->requests ? requests_json(mount->requests) : NULL);
+	json_add_text(object, "daemon_text",
+		      mount->requests || !mount->path
+			      ? NULL
+			      : daemon_error_text(mount->requests_error));
+	return object;
+}
+
+/* The mount in scope that has these counters; fills @requests if it can. */
+static struct mount mount_in_scope(struct libmnt_table *mounts,
+				   const struct phyr_counters *counters,
+				   struct phyr_requests *requests)
+{
+	dev_t dev = makedev(counters->dev_major, counters->dev_minor), found;
+	struct mount mount = {
+		.path = mounts_path(mounts, dev),
+		.counters = counters,
+	};
+
+	if (!mount.path)
+		return mount;
+	mount.requests_error = daemon_ask(mount.path, &found, requests);
+	/* of two mounts at one place, only the upper one can be asked */
+	if (!mount.requests_error && found != dev)
+		mount.requests_error = -EXDEV;
+	if (!mount.requests_error)
+		mount.requests = requests;
+	return mount;
+}
+
+static void snapshot_print(const struct snapshot *snapshot, struct libmnt_table *mounts)
+{
+	const struct phyr_info *info = &snapshot->info;
+	struct phyr_requests requests;
+	struct mount mount;
+
+	printf("The module is loaded, its hook is %s, %u mount%s in scope.\n",
+	       info->hooked ? "active"
+			    : "NOT active (modprobe phyr_dio): nothing is direct",
+	       snapshot->nr - 1, snapshot->nr == 2 ? "" : "s");
+	puts("\nAll I/O below phyrfs mounts, since the module was loaded");
+	print_counters(&snapshot->counters[0]);
+	for (unsigned int i = 1; i < snapshot->nr; i++) {
+		mount = mount_in_scope(mounts, &snapshot->counters[i], &requests);
+		puts("");
+		mount_print(&mount);
+	}
+}
+
+static void snapshot_json(const struct snapshot *snapshot, struct libmnt_table *mounts)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *total = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	unsigned int nr_reasons = snapshot->info.nr_reasons;
+	struct phyr_requests requests;
+	struct mount mount;
+
+	json_add_bool(object, "module", true);
+	json_add_text(object, "text", phyr_open_text(0));
+	json_add_bool(object, "hooked", snapshot->info.hooked);
+	counters_json(total, &snapshot->counters[0], nr_reasons);
+	json_object_object_add(object, "total", total);
+	for (unsigned int i = 1; i < snapshot->nr; i++) {
+		mount = mount_in_scope(mounts, &snapshot->counters[i], &requests);
+		json_object_array_add(list, mount_json(&mount, nr_reasons));
+	}
+	json_object_object_add(object, "mounts", list);
+	json_print(object);
+}
+
+/* For programs an absent module is an answer too, though not a good one. */
+static void snapshot_none_json(int error)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_module(object, "module", error);
+	json_add_text(object, "text", phyr_open_text(error));
+	json_add_module(object, "hooked", error);
+	json_print(object);
+}
+
+static int stat_all(bool json)
+{
+	struct snapshot snapshot = { 0 };
+	struct libmnt_table *mounts;
+	int err;
+
+	err = snapshot_get(&snapshot);
 	if (err) {
 		if (json)
-			print_absent();
+			snapshot_none_json(err);
+		free(snapshot.counters);
 		return fail("no counters: %s", phyr_open_text(err));
 	}
-	err = phyr_query(dev, &info);
-	if (!err)
-		err = json ? print_json(dev, &info) : print_text(dev, &info);
-	phyr_close(dev);
-	if (err)
-		return fail("cannot read the counters: %s", phyr_open_text(err));
+	mounts = mounts_read();
+	if (json)
+		snapshot_json(&snapshot, mounts);
+	else
+		snapshot_print(&snapshot, mounts);
+	mounts_free(mounts);
+	free(snapshot.counters);
 	return EXIT_DONE;
 }
 
-/* One mount: what its daemon says, which needs no module. */
-static int mount_print(const char *path, bool json)
+/* One mount; what its daemon says needs no module. */
+static int stat_mount(const char *path, bool json)
 {
+	struct snapshot snapshot = { 0 };
 	struct phyr_requests requests;
+	struct mount mount = { .path = path, .requests = &requests };
+	dev_t dev;
 	int err;
 
-	err = requests_get(path, &requests);
-	if (err == -ENOTTY)
-		return fail("%s is not a phyrfs mount", path);
+	err = daemon_ask(path, &dev, &requests);
 	if (err)
-		return fail("%s: %s", path, strerror(-err));
+		return fail("%s: %s", path, daemon_error_text(err));
+	mount.counters_error = snapshot_get(&snapshot);
+	for (unsigned int i = 1; !mount.counters_error && i < snapshot.nr; i++)
+		if (snapshot.counters[i].dev_major == major(dev) &&
+		    snapshot.counters[i].dev_minor == minor(dev))
+			mount.counters = &snapshot.counters[i];
 	if (json)
-		json_print(requests_json(&requests));
+		json_print(mount_json(&mount, snapshot.info.nr_reasons));
 	else
-		requests_print(&requests);
+		mount_print(&mount);
+	free(snapshot.counters);
 	return EXIT_DONE;
 }
 
@@ -339,7 +352,7 @@ static int stat_run(int argc, char **argv)
 		fail("takes one mount, but got '%s', too", argv[optind + 1]);
 		return fail_usage();
 	}
-	return optind < argc ? mount_print(argv[optind], json) : stat_print(json);
+	return optind < argc ? stat_mount(argv[optind], json) : stat_all(json);
 }
 
 const struct command stat_command = {
@@ -348,9 +361,9 @@ const struct command stat_command = {
 	.usage =
 		"Usage: phyr stat [--json] [MOUNT]\n\n"
 		"  -j, --json  one JSON object, with all reasons\n\n"
-		"Counts from the loading of the module: of all I/O in scope, and of each\n"
-		"phyrfs mount that is there now, with the requests to its daemon and how\n"
-		"long they took it. With MOUNT, only what its daemon counts; that needs\n"
-		"no module.\n",
+		"Counts of all I/O below phyrfs mounts since the module was loaded, and of\n"
+		"each phyrfs mount that is there now since it was mounted, with the requests\n"
+		"to its daemon and how long they took it. With MOUNT, only of that one; the\n"
+		"requests need no module.\n",
 	.run = stat_run,
 };

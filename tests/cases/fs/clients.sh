@@ -22,7 +22,7 @@ finish() {
 held() {
 	sync -f "$at"
 	echo "$(find "/proc/$pid/fd" -type l ! -lname /dev/fuse | wc -l) fds," \
-		"$(phyr stat --json "$at" | jq .inodes) inodes," \
+		"$(phyr stat --json "$at" | jq .daemon.inodes) inodes," \
 		"free: $(stat -f -c '%f blocks, %d files' "$T_DIR")"
 }
 

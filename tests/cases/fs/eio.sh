@@ -129,7 +129,7 @@ held() {
 	local all
 
 	all=$(find "/proc/$pid/fd" -type l ! -lname /dev/fuse | wc -l)
-	echo $((all - $(phyr stat --json mnt | jq .inodes_open)))
+	echo $((all - $(phyr stat --json mnt | jq .daemon.inodes_open)))
 }
 
 before=$(held)

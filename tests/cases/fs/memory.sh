@@ -42,7 +42,7 @@ python3 - "$at" "$files" "$(pgrep -nx phyrfs)" <<-'END'
 
 	def known():
 	    out = subprocess.check_output(["phyr", "stat", "--json", at])
-	    return json.loads(out)["inodes"]
+	    return json.loads(out)["daemon"]["inodes"]
 	def rss():
 	    for line in open(f"/proc/{pid}/status"):
 	        if line.startswith("VmRSS:"):

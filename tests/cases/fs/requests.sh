@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: data takes no request to the daemon, and phyr stat tells what did
-# red: reply without a backing id (file_set_backing), count an operation as another one (count.c), let cache=always have no timeout, look up known entries (dir.c), or make no room (fds_make_room)
+# red: reply without a backing id (file_set_backing), count an operation as another one (count.c), let cache=always have no timeout, look up known entries (dir.c), make no room (fds_make_room), or ask without a process of its own (daemon.c)
 # iommu: any
 # host: yes
 # fs: any
@@ -18,7 +18,7 @@ trap 'umount -l "$at"' EXIT
 # calls NAME - requests of that kind so far. A request is counted after its reply.
 calls() {
 	sleep .1
-	phyr stat --json "$at" | jq ".requests.$1.calls"
+	phyr stat --json "$at" | jq ".daemon.requests.$1.calls"
 }
 
 dd if=/dev/zero of="$at/f" bs=1M count=4 status=none
@@ -28,7 +28,7 @@ python3 - "$at" <<-'END'
 	def calls():
 	    time.sleep(.1)
 	    out = subprocess.check_output(["phyr", "stat", "--json", sys.argv[1]])
-	    return {k: v["calls"] for k, v in json.loads(out)["requests"].items()}
+	    return {k: v["calls"] for k, v in json.loads(out)["daemon"]["requests"].items()}
 	fd = os.open(sys.argv[1] + "/f", os.O_RDWR | os.O_DIRECT)
 	plain = os.open(sys.argv[1] + "/f", os.O_RDWR)
 	buf = mmap.mmap(-1, 4096)
@@ -55,9 +55,9 @@ mkdir "$at"/{a,b,c}
 before=$(calls lookup)
 stat "$at/none" 2>/dev/null && fail 'none is there'
 [ "$(calls lookup)" -gt "$before" ] || fail 'lookup is not counted'
-[ "$(phyr stat --json "$at" | jq '[.requests[] | .calls == ([.latency[]] | add)] | all')" = true ] ||
+[ "$(phyr stat --json "$at" | jq '[.daemon.requests[] | .calls == ([.latency[]] | add)] | all')" = true ] ||
 	fail 'the latencies are not those of all calls'
-[ "$(phyr stat --json "$at" | jq .opens_daemon)" = 0 ] || fail 'opens without passthrough'
+[ "$(phyr stat --json "$at" | jq .daemon.opens_daemon)" = 0 ] || fail 'opens without passthrough'
 phyr stat "$at" | grep -q '^    mkdir  *3 calls' || fail "$(phyr stat "$at")"
 [ "$(calls flush)" -le 1 ] || fail 'closing a file is asked for again and again'
 ls "$at" >/dev/null
@@ -74,7 +74,7 @@ stat "$at/none" 2>/dev/null && fail 'none is there'
 [ "$(calls lookup)" = "$before" ] || fail 'cache=always asks again'
 ls "$at" >/dev/null
 [ "$(calls readdirplus)" -gt 0 ] || fail 'cache=always does not ask for attributes'
-[ "$(phyr stat --json "$at" | jq .inodes_found)" = 0 ] || fail 'a known entry is looked up'
+[ "$(phyr stat --json "$at" | jq .daemon.inodes_found)" = 0 ] || fail 'a known entry is looked up'
 
 # There is room for all fds before there are threads.
 nr=$(awk '/^FDSize/ { print $2 }' "/proc/$(pgrep -nx phyrfs)/status")
@@ -82,3 +82,15 @@ nr=$(awk '/^FDSize/ { print $2 }' "/proc/$(pgrep -nx phyrfs)/status")
 
 phyr stat / 2>err && fail '/ is no phyrfs mount'
 grep -q 'not a phyrfs mount' err || fail "$(cat err)"
+
+# A daemon of another version is told from something else that is mounted.
+strace -qq -f -o trace -e trace=ioctl -e inject=ioctl:poke_exit=@arg3=02000000 \
+	phyr stat "$at" 2>err && fail 'version 2 is understood'
+grep -q 'different versions' err || fail "$(cat err)"
+
+# One that does not answer holds nobody up for long, nor does the one that asks it.
+pid=$(pgrep -nx phyrfs)
+kill -STOP "$pid"
+said=$(timeout 20 phyr stat "$at" 2>&1) && fail 'a daemon that is stopped has answered'
+kill -CONT "$pid"
+[[ $said = *'does not answer'* ]] || fail "$said"

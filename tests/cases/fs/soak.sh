@@ -99,7 +99,7 @@ nr_fds() {
 }
 
 nr_inodes() {
-	phyr stat --json "$at" | jq .inodes
+	phyr stat --json "$at" | jq .daemon.inodes
 }
 
 rss_kib() {
