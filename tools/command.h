@@ -28,10 +28,11 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-/* list.c, stat.c, verify.c */
+/* list.c, stat.c, verify.c, version.c */
 extern const struct command list_command;
 extern const struct command stat_command;
 extern const struct command verify_command;
+extern const struct command version_command;
 
 /* bar.c */
 

@@ -13,6 +13,7 @@ static const struct command *const commands[] = {
 	&list_command,
 	&stat_command,
 	&verify_command,
+	&version_command,
 };
 
 static const struct command *find_command(const char *name)
@@ -36,8 +37,7 @@ static int help_all(FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n"
-	      "  phyr help COMMAND   more about a command\n"
-	      "  phyr --version      the version of this program\n\n"
+	      "  phyr help COMMAND   more about a command\n\n"
 	      "The exit status is 0 when done, 1 when a check said no, 2 on an error.\n"
 	      "See also phyr(1) and phyrfs(8).\n",
 	      out);
@@ -54,23 +54,36 @@ static int help_one(int argc, char **argv)
 	return command ? help(command) : unknown_command(argv[2]);
 }
 
+/* --json may stand before the command, too: then the two change places. */
+static void arguments_order(int argc, char **argv)
+{
+	char *first = argv[1];
+
+	if (argc > 2 && (!strcmp(first, "--json") || !strcmp(first, "-j"))) {
+		argv[1] = argv[2];
+		argv[2] = first;
+	}
+}
+
 static int dispatch(int argc, char **argv)
 {
 	const struct command *command;
 	static char title[64];
+	const char *name;
 
 	if (argc < 2) {
 		help_all(stderr);
 		return EXIT_ERROR;
 	}
-	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") ||
-	    !strcmp(argv[1], "-h"))
+	arguments_order(argc, argv);
+	name = argv[1];
+	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
 		return help_one(argc, argv);
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
-		return printf("phyr %s\n", PHYR_VERSION) < 0 ? EXIT_ERROR : EXIT_DONE;
-	command = find_command(argv[1]);
+	if (!strcmp(name, "--version") || !strcmp(name, "-V"))
+		name = version_command.name;
+	command = find_command(name);
 	if (!command)
-		return unknown_command(argv[1]);
+		return unknown_command(name);
 	snprintf(title, sizeof(title), "phyr %s", command->name);
 	command_title = argv[1] = title;
 	return command->run(argc - 1, argv + 1);

@@ -50,3 +50,9 @@ eval "${said#*switch it on: }"
 setpriv --reuid 1000 --regid 1000 --clear-groups phyr list --json >json
 t_is "null" jq -r .module json
 t_is "null" jq -r --arg pci "$PHYR_BAR_PCI" '.bars[] | select(.pci == $pci and .bar == 2) | .mappable' json
+
+# --json may come first; the versions are those of the modules, too.
+phyr --json list | jq -e .routes >/dev/null || t_fail "phyr --json list"
+phyr --version >text
+version=$(sed -n 's/^phyr //p' text)
+grep -q "^phyr.ko $version\$" text && grep -q "^phyr_dio.ko $version\$" text || t_fail "$(cat text)"
