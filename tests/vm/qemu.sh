@@ -344,6 +344,9 @@ vm_stop() {
 	kill "${vm_children[@]:2}" 2>/dev/null
 	wait "${vm_children[@]}" 2>/dev/null
 	exec {vm_verdict}>&-
-	[ -z "$vm_tty" ] || stty "$vm_stty"
+	if [ -n "$vm_tty" ]; then
+		stty "$vm_stty"
+		vm_stty=
+	fi
 	rm -rf --one-file-system -- "$vm_dir"
 }
