@@ -34,19 +34,23 @@ bench_one() {
 	vm_live=yes
 	vm_on_line=bench_on_line
 	bench_facts=()
-	say "booting $kernel, IOMMU $iommu, counting instructions"
+	step_begin "booting $kernel, IOMMU $iommu, counting instructions"
 	vm_run
 	status=$?
+	step_end
 	facts=$(printf '%s\n' "${bench_facts[@]}")
 	bench_tables "$iommu" <<<"$facts"
 	[ -z "$OPT_JSON" ] || bench_boots+=("$(bench_json "$iommu" <<<"$facts")")
 	return $status
 }
 
-# Facts are kept, notes are progress.
+# Facts are kept, notes begin the next step.
 bench_on_line() {
 	case $1 in
-	"note "*) say "${1#note }" ;;
+	"note "*)
+		step_end
+		step_begin "${1#note }"
+		;;
 	*) bench_facts+=("$1") ;;
 	esac
 }

@@ -25,19 +25,10 @@ build_unlock() {
 
 # build_step NAME COMMAND... - runs in the sysroot, keeps the output in a log
 build_step() {
-	local name=$1 log=$BUILD/$1.log start=$SECONDS
+	local name=$1 log=$BUILD/$1.log
 	shift
-	printf 'lab: building %s ... ' "$name" >&2
-	if sysroot_run "$BUILD" "$@" >"$log" 2>&1; then
-		printf 'ok, %d s\n' $((SECONDS - start)) >&2
-		return 0
-	fi
-	printf 'failed\n' >&2
-	{
-		grep -E -m 5 -B 1 -A 2 '(error:|ERROR|FAILED|undefined)' "$log" || tail -n 15 "$log"
-	} | sed 's/^/     | /' >&2
-	say "the whole log is $log"
-	return 1
+	rm -f "$log"
+	step_run "$log" "building $name" sysroot_run "$BUILD" "$@"
 }
 
 # build_meson NAME [OPTION...] - configures once, then builds what changed

@@ -42,20 +42,22 @@ debug_make() {
 }
 
 debug_build() {
-	local work=$1 tools=$1/tools version deb
+	local work=$1 tools=$1/tools log version deb
 
 	say "making the debug kernel (a quarter of an hour or more, 5 GB)"
 	mkdir "$tools" "$work/source"
-	sysroot_apt_setup "$work" || die "no package lists, is the network there?"
+	log=$(sysroot_log debug) || exit
+	sysroot_apt_setup "$work" "$log" || die "no package lists, is the network there?"
 	# What the sysroot lacks to build a kernel lies over it for this one build.
-	lab_wait apt-get "${apt[@]}" -o "Dir::State::status=$SYSROOT/var/lib/dpkg/status" \
+	step_run "$log" "downloading ${DEBUG_TOOLS[*]}" lab_wait apt-get "${apt[@]}" \
+		-o "Dir::State::status=$SYSROOT/var/lib/dpkg/status" \
 		-y --download-only --no-install-recommends -t "$SYSROOT_SUITE" \
-		install "${DEBUG_TOOLS[@]}" </dev/null >&2 || die "cannot fetch the tools"
+		install "${DEBUG_TOOLS[@]}" || die "cannot fetch the tools"
 	for deb in "$work"/cache/archives/*.deb; do
 		dpkg-deb -x "$deb" "$tools" || die "cannot unpack $deb"
 	done
-	(cd "$work" && lab_wait apt-get "${apt[@]}" -t "$SYSROOT_SUITE" download "$DEBUG_SOURCE" \
-		</dev/null >&2) || die "cannot fetch $DEBUG_SOURCE"
+	step_run "$log" "downloading $DEBUG_SOURCE" lab_wait env -C "$work" apt-get "${apt[@]}" \
+		-t "$SYSROOT_SUITE" download "$DEBUG_SOURCE" || die "cannot fetch $DEBUG_SOURCE"
 	deb=$(ls "$work/${DEBUG_SOURCE}"_*.deb)
 	version=$(dpkg-deb -f "$deb" Version) || die "cannot read $deb"
 	DEBUG_DIR=$LAB_CACHE/debug-${version//[!0-9A-Za-z.+-]/_}-$(debug_hash)

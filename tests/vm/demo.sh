@@ -50,19 +50,23 @@ demo_one() {
 	vm_source=$demo_file
 	vm_on_line=demo_on_line
 	demo_facts=()
-	say "booting $kernel, IOMMU $iommu"
+	step_begin "booting $kernel, IOMMU $iommu"
 	vm_run
 	status=$?
+	step_end
 	facts=$(printf '%s\n' "${demo_facts[@]}")
 	demo_table "$facts" "$iommu"
 	[ -z "$OPT_JSON" ] || demo_json "$facts" "$iommu"
 	[ "$status" = 0 ] && demo_good "$facts"
 }
 
-# Facts are kept, notes are progress.
+# Facts are kept, notes begin the next step.
 demo_on_line() {
 	case $1 in
-	"note "*) say "${1#note }" ;;
+	"note "*)
+		step_end
+		step_begin "${1#note }"
+		;;
 	*) demo_facts+=("$1") ;;
 	esac
 }

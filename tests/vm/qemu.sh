@@ -44,13 +44,12 @@ vm_run_dir() {
 	lab_litter+=("$vm_dir")
 }
 
-# A new directory for the logs of one VM; the oldest are removed.
+# A new directory for the logs of one VM
 vm_log_dir() {
-	local logs=$LAB_CACHE/logs
+	local name
 
-	mkdir -p "$logs"
-	find "$logs" -mindepth 1 -maxdepth 1 -type d -mtime +7 -exec rm -rf {} +
-	vm_log=$(mktemp -d "$logs/$(date +%m%d-%H%M%S)-$vm_name.XXX") || die "cannot write in $logs"
+	name=$(lab_log_name "$vm_name") || die "cannot write in $LAB_CACHE/logs"
+	vm_log=$(mktemp -d "$name") || die "cannot write in $LAB_CACHE/logs"
 }
 
 vm_prepare() {
@@ -315,6 +314,7 @@ vm_watch() {
 			esac
 			continue
 		fi
+		step_tick
 		limit=$vm_timeout
 		if ! kill -0 "$vm_pid" 2>/dev/null; then
 			if grep -q 'Kernel panic' "$vm_log/console"; then

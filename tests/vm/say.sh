@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# Messages, child processes and cleaning up: what every part of the lab uses.
+# Messages, steps, child processes and cleaning up: what every part of the lab uses.
 
 # Directories to remove when this shell ends; each shell of the lab has its own list.
 lab_litter=()
 
-# Where people read, also while the output of a command goes into a file
+# Where people read, also while the output of a step goes into a file
 exec {lab_stderr}>&2
+lab_terminal=
+[ ! -t 2 ] || lab_terminal=yes
 
 say() {
+	step_break
 	printf 'lab: %s\n' "$*" >&"$lab_stderr"
 }
 
@@ -18,10 +21,77 @@ die() {
 	exit 1
 }
 
+# A step is one line: "lab: TEXT ... 54 s". On a terminal the seconds are shown as they go by.
+step_text=
+
+step_begin() {
+	step_break
+	step_text=$* step_start=$SECONDS step_shown=0
+	printf 'lab: %s ... ' "$step_text" >&"$lab_stderr"
+}
+
+# step_tick - for loops that wait
+step_tick() {
+	local seconds=$((SECONDS - step_start)) text
+
+	[ -n "$step_text" ] && [ -n "$lab_terminal" ] && [ "$seconds" != "$step_shown" ] || return 0
+	step_shown=$seconds
+	text="$seconds s"
+	printf '%s%s' "$text" "${text//?/$'\b'}" >&"$lab_stderr"
+}
+
+# step_end [RESULT] - ends the line with the result and the seconds; without a step it does
+# nothing
+step_end() {
+	[ -n "$step_text" ] || return 0
+	printf '%s%d s\n' "${1:+$1, }" $((SECONDS - step_start)) >&"$lab_stderr"
+	step_text=
+}
+
+# Something else is to be said before the step has come to its end.
+step_break() {
+	[ -z "$step_text" ] || printf '\n' >&"$lab_stderr"
+	step_text=
+}
+
+# step_run LOG TEXT COMMAND... - a command as a step, with its output at the end of LOG
+step_run() {
+	local log=$1
+
+	step_begin "$2"
+	shift 2
+	if "$@" </dev/null >>"$log" 2>&1; then
+		step_end
+		return
+	fi
+	step_end failed
+	{
+		grep -aE -m 5 -B 1 -A 2 '(error:|ERROR|FAILED|undefined|^E: )' "$log" ||
+			tail -n 15 "$log"
+	} | sed 's/^/     | /' >&"$lab_stderr"
+	say "the whole log is $log"
+	return 1
+}
+
+# lab_log_name NAME - where the log NAME of this run goes; what is older than a week is removed
+lab_log_name() {
+	local logs=$LAB_CACHE/logs
+
+	mkdir -p "$logs" || return
+	find "$logs" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +
+	echo "$logs/$(date +%m%d-%H%M%S)-$1.XXX"
+}
+
 # A command in the background that is waited for: a signal then reaches the lab's
 # trap at once and not only after the command.
 lab_wait() {
 	lab_start TERM "$@"
+}
+
+# The same for a command that must come to its end, such as dpkg: lab_cleanup waits for it.
+# Its own session keeps Ctrl-C away from it.
+lab_finish() {
+	lab_start 0 setsid -- "$@"
 }
 
 # A command in mount and PID namespaces of its own: nothing it mounts is seen outside,
@@ -46,13 +116,21 @@ lab_private() {
 lab_child='' lab_child_signal=''
 
 lab_start() {
-	local status
+	local status never
 
 	lab_child_signal=$1
 	shift
 	# Without this a background command reads nothing.
 	"$@" <&0 &
 	lab_child=$!
+	if [ -n "$step_text" ] && [ -n "$lab_terminal" ]; then
+		exec {never}<> <(:)
+		while kill -0 "$lab_child" 2>/dev/null; do
+			read -r -t 0.2 -u "$never"
+			step_tick
+		done
+		exec {never}>&-
+	fi
 	wait "$lab_child"
 	status=$?
 	lab_child=
@@ -76,6 +154,10 @@ lab_cleanup() {
 
 	trap '' HUP INT TERM
 	trap - EXIT
+	step_break
+	if [ -n "$lab_child" ] && [ "$lab_child_signal" = 0 ]; then
+		say "waiting for the installation of packages to end"
+	fi
 	# Bash would tell of each process that it was killed.
 	exec 2>/dev/null
 	# QEMU may not end by itself when what serves its disks has ended.

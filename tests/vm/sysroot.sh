@@ -19,7 +19,9 @@ SYSROOT_PACKAGES=(
 SYSROOT_FORMAT=1
 
 sysroot_host_packages() {
-	local missing=()
+	local missing=() log
+	local install=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y install
+		--no-install-recommends)
 
 	command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
 	command -v nbdkit >/dev/null || missing+=(nbdkit)
@@ -29,14 +31,26 @@ sysroot_host_packages() {
 	[ ${#missing[@]} -eq 0 ] && return
 
 	command -v apt-get >/dev/null || die "please install: ${missing[*]}"
-	say "installing ${missing[*]}"
-	sysroot_apt_update
-	DEBIAN_FRONTEND=noninteractive lab_wait apt-get -q -y install --no-install-recommends \
-		"${missing[@]}" </dev/null >&2 || die "apt-get failed; please install: ${missing[*]}"
+	log=$(sysroot_log packages) || exit
+	sysroot_apt_update "$log"
+	if ! step_run "$log" "downloading ${missing[*]}" \
+		lab_wait "${install[@]}" --download-only "${missing[@]}" ||
+		! step_run "$log" "installing them" lab_finish "${install[@]}" "${missing[@]}"; then
+		die "apt-get failed; please install: ${missing[*]}"
+	fi
 }
 
+sysroot_log() {
+	local name
+
+	name=$(lab_log_name "$1") || die "cannot write in $LAB_CACHE/logs"
+	mktemp "$name" || die "cannot write in $LAB_CACHE/logs"
+}
+
+# sysroot_apt_update LOG
 sysroot_apt_update() {
-	lab_wait apt-get -q update </dev/null >&2 || die "apt-get update failed; is apt set up?"
+	step_run "$1" "updating apt's package lists" lab_wait apt-get -q update ||
+		die "apt-get update failed; is apt set up?"
 }
 
 sysroot_keyring() {
@@ -92,15 +106,16 @@ sysroot_make() {
 
 # sysroot_build DIR - about two minutes, most of it downloading and unpacking
 sysroot_build() {
-	local dir=$1 work kernel option options=() packages apt
+	local dir=$1 work log kernel option options=() packages apt
 
 	work=$(mktemp -d "${TMPDIR:-/tmp}/phyrfs-apt.XXXXXX") || die "cannot make a directory"
 	lab_litter+=("$work" "$dir")
 
-	say "making a sysroot of Debian $SYSROOT_SUITE (some minutes, 2 GB)"
-	sysroot_apt_setup "$work" || die "no package lists, is the network there?"
+	log=$(sysroot_log sysroot) || exit
+	sysroot_apt_setup "$work" "$log" || die "no package lists, is the network there?"
+	step_begin "looking for the newest kernel in $SYSROOT_SUITE-backports"
 	kernel=$(sysroot_newest_kernel) || die "no kernel found, is the network there?"
-	say "the newest kernel of $SYSROOT_SUITE-backports is $kernel"
+	step_end "$kernel"
 
 	while read -r option; do
 		options+=("--aptopt=$option")
@@ -114,25 +129,26 @@ sysroot_build() {
 	packages=("${SYSROOT_PACKAGES[@]}" "linux-image-$kernel/$SYSROOT_SUITE-backports"
 		"linux-headers-$kernel/$SYSROOT_SUITE-backports")
 	# The guests have an initramfs of the lab's own.
-	lab_private mmdebstrap --mode=root --variant=minbase --skip=check/qemu --format=directory \
+	TMPDIR=$work step_run "$log" "making a Debian 13 sysroot (about 2 minutes, 1.3 GB)" \
+		lab_private mmdebstrap --mode=root --variant=minbase --skip=check/qemu --format=directory \
 		--aptopt='APT::Install-Recommends "false"' "${options[@]}" \
 		--dpkgopt='path-exclude=/etc/kernel/postinst.d/initramfs-tools' \
 		--include="$(IFS=, && echo "${packages[*]}")" \
 		--customize-hook='mkdir "$1/src" "$1/build"' \
-		"$SYSROOT_SUITE" "$dir" "$work/sources.list" >&2 || die "mmdebstrap failed"
+		"$SYSROOT_SUITE" "$dir" "$work/sources.list" || die "mmdebstrap failed"
 	sysroot_fingerprint "$dir" >"$work/complete"
 	mv "$work/complete" "$dir/.complete"
 	rm -rf -- "$work"
 }
 
-# sysroot_apt_setup DIR - an apt of its own in DIR, for the suite and not for this machine,
+# sysroot_apt_setup DIR LOG - an apt of its own in DIR, for the suite and not for this machine,
 # with current lists. Sets apt, the options for apt-get and apt-cache.
 sysroot_apt_setup() {
-	local work=$1 mirror keyring
+	local work=$1 log=$2 mirror keyring
 
 	mirror=$(sysroot_mirror)
 	if [ -z "$mirror" ]; then
-		sysroot_apt_update
+		sysroot_apt_update "$log"
 		mirror=$(sysroot_mirror)
 	fi
 	[ -n "$mirror" ] || die "apt is not set up with a Debian mirror"
@@ -146,7 +162,8 @@ sysroot_apt_setup() {
 		-o "Dir::Cache=$work/cache" -o "Dir::Etc::sourcelist=$work/sources.list"
 		-o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null
 		-o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Sandbox::User=root)
-	lab_wait apt-get "${apt[@]}" update </dev/null >&2
+	step_run "$log" "reading Debian $SYSROOT_SUITE's package lists" \
+		lab_wait apt-get "${apt[@]}" update
 }
 
 # The newest backported kernel whose image and headers can both be installed. There
