@@ -11,9 +11,9 @@ cmd_demo() {
 
 	[ "$OPT_KERNEL" = all ] || kernels=("$OPT_KERNEL")
 	[ "$OPT_IOMMU" = all ] || iommus=("$OPT_IOMMU")
+	demo_source
 	lab_prepare
 	build_all "${kernels[@]}"
-	demo_source
 	for kernel in "${kernels[@]}"; do
 		for iommu in "${iommus[@]}"; do
 			demo_one "$kernel" "$iommu" || failed=1
@@ -22,23 +22,23 @@ cmd_demo() {
 	return $failed
 }
 
-# The file to read: the user's own or random bytes; no more than the BAR holds
+# The file to read: the user's own or random bytes; no more than the BAR holds. It is looked
+# at and copied before anything else, so that a wrong one costs no time.
 demo_source() {
-	local dir size
+	local dir from=${OPT_FILE:-/dev/urandom} most=$DEMO_BAR_BYTES
 
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/phyrfs-demo.XXXXXX") || die "cannot make a directory"
 	lab_litter+=("$dir")
 	demo_file=$dir/source
-	if [ -n "$OPT_FILE" ]; then
-		size=$(stat -L -c %s "$OPT_FILE")
-		[ "$size" -gt 0 ] || die "$OPT_FILE is empty"
-		[ "$size" -le "$DEMO_BAR_BYTES" ] ||
-			say "$OPT_FILE is larger than the BAR, taking its first 256 MiB"
-		head -c $DEMO_BAR_BYTES "$OPT_FILE" >"$demo_file" || die "cannot read $OPT_FILE"
-	else
-		head -c $((64 << 20)) /dev/urandom >"$demo_file"
-	fi
+	[ -n "$OPT_FILE" ] || most=$((64 << 20))
+	lab_wait head -c "$((most + 1))" <"$from" >"$demo_file" ||
+		die "cannot copy $from to ${dir%/*}"
 	demo_bytes=$(stat -c %s "$demo_file")
+	[ "$demo_bytes" -gt 0 ] || bad_usage "$OPT_FILE is empty"
+	[ "$demo_bytes" -gt "$most" ] || return 0
+	[ -z "$OPT_FILE" ] || say "$OPT_FILE is larger than the BAR, taking its first 256 MiB"
+	truncate -s "$most" "$demo_file"
+	demo_bytes=$most
 }
 
 demo_one() {
