@@ -11,7 +11,7 @@ demo_show() {
 	echo "kernel $(uname -r)"
 	state_disk || return
 	demo_note "copying the file to $PHYR_FS on $PHYR_DISK"
-	cp /lab/job/source "$PHYR_DIR/$file" && sync || return
+	cp --sparse=never /lab/job/source "$PHYR_DIR/$file" && sync || return
 
 	demo_note "reading it into the BAR, with nothing of phyrfs loaded"
 	demo_pread vanilla "$PHYR_DIR/$file" "$bytes"
@@ -59,17 +59,21 @@ demo_line() {
 	echo "step $1 $2 $3 $((direct - $4)) $((bounced - $5))"
 }
 
-# demo_pread NAME PATH BYTES - the small program t_pread, which knows nothing of phyr
+# demo_pread NAME PATH BYTES - the small program t_pread, which knows nothing of phyr. It
+# asks for whole blocks, as direct I/O wants it, and is told where the file ends.
 demo_pread() {
 	local name=$1 path=$2 bytes=$3 start end out speed=0 direct bounced
 
 	read -r direct bounced < <(demo_counters)
 	start=${EPOCHREALTIME/./}
-	out=$(t_pread "$path" "$PHYR_BAR" 0 "$bytes" 2>&1)
+	out=$(t_pread "$path" "$PHYR_BAR" 0 $((bytes + 4095 & ~4095)) 2>&1)
 	end=${EPOCHREALTIME/./}
 	[ "$out" != "$bytes" ] || speed=$((bytes * 1000000 / (end - start)))
-	echo "said $name ${out:-nothing}"
-	demo_line "pread/$name" "$(tr -c 'A-Za-z0-9\n' _ <<<"${out:-nothing}")" $speed "$direct" "$bounced"
+	if [[ ! $out =~ ^([0-9]+|E[A-Z0-9]+)$ ]]; then
+		demo_note "${out:-t_pread said nothing}"
+		out=failed
+	fi
+	demo_line "pread/$name" "$out" $speed "$direct" "$bounced"
 }
 
 # demo_fio ENGINE read|write - write first: read verifies what it left
@@ -87,7 +91,7 @@ demo_fio() {
 		.jobs[0] | if .error == 0 then .$mode.bw_bytes else error(\"fio\") end") ||
 		result=failed
 	if [ $result = failed ]; then
-		demo_note "$(grep -hm 1 -E 'error|verify|fio:' /tmp/fio.log /tmp/fio.json)"
+		demo_note "fio: $(grep -hm 1 -E 'error|verify|fio:' /tmp/fio.log /tmp/fio.json)"
 	fi
 	demo_line "fio/$engine/$mode" $result "${speed:-0}" "$direct" "$bounced"
 }
