@@ -19,7 +19,7 @@ cmd_bench() {
 	done
 	[ -z "$OPT_JSON" ] || (
 		IFS=,
-		printf '{"boots":[%s]}\n' "${bench_boots[*]}"
+		printf '{"boots":[%s]}\n' "${bench_boots[*]}" >&"$LAB_JSON"
 	)
 	return $failed
 }

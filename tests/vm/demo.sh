@@ -56,7 +56,9 @@ demo_one() {
 	step_end
 	facts=$(printf '%s\n' "${demo_facts[@]}")
 	demo_table "$facts" "$iommu"
-	[ -z "$OPT_JSON" ] || demo_json "$facts" "$iommu"
+	if [ -n "$OPT_JSON" ]; then
+		demo_json "$facts" "$iommu" >&"$LAB_JSON" || return
+	fi
 	[ "$status" = 0 ] && demo_good "$facts"
 }
 
