@@ -134,3 +134,16 @@ state_reach() {
 	fi
 	state_phyrfs
 }
+
+# state_banner - what people find in the shell
+state_banner() {
+	local dir what
+
+	echo "Linux $(uname -r), IOMMU $LAB_IOMMU. Ctrl-D ends the machine."
+	for dir in PHYR_DIR PHYR_MNT; do
+		what=$(findmnt -n -o FSTYPE,SOURCE "${!dir}") || what='nothing mounted'
+		echo "\$$dir = ${!dir}: $what"
+	done
+	echo "\$PHYR_BAR = $PHYR_BAR: $((PHYR_BAR_SIZE >> 20)) MiB of device memory, to mmap"
+	echo "phyr list tells which disk reaches it, phyr stat what was direct, env the other PHYR_*."
+}
