@@ -47,7 +47,7 @@ finish() {
 	cd /
 	umount -l "$at" 2>/dev/null || true
 	umount -l "$here/source" 2>/dev/null || true
-	! mountpoint -q /dev/fuse || umount /dev/fuse
+	! mountpoint -q /dev/fuse || umount -l /dev/fuse
 	umount /usr/local/sbin 2>/dev/null || true
 }
 
@@ -131,7 +131,7 @@ if as_user test -r "$source/true"; then
 		as_user "$(command -v phyrfs)" "$source" "$at" -o noatime
 	at=$here/at
 fi
-umount /dev/fuse
+umount -l /dev/fuse # the daemon may still end
 
 # What would be no more than words is refused, by its name.
 for option in max_read=65536 clone_fd max_threads=4 io_uring kernel_cache attr_timeout=1 \
