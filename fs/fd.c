@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -129,11 +130,37 @@ static void fds_make_room(const struct phyrfs *fs, size_t nr)
 		close(fd);
 }
 
-void phyrfs_fds_init(struct phyrfs *fs)
+/*
+ * The working directory becomes /proc/self/fd, for phyrfs_fd_proc(). It is a clone of
+ * that directory's mount, so that nothing else of /proc can be reached from it; without
+ * privileges, the directory itself.
+ */
+static int proc_enter(void)
+{
+	int err, fd;
+
+	fd = open_tree(AT_FDCWD, "/proc/self/fd", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0)
+		fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = fchdir(fd) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+int phyrfs_fds_init(struct phyrfs *fs)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
 	size_t nr, reserve;
+	int err;
 
+	err = proc_enter();
+	if (err) {
+		phyrfs_message("/proc/self/fd: %s; /proc has to be mounted",
+			       strerror(-err));
+		return err;
+	}
 	TAILQ_INIT(&fs->fds);
 	pthread_cond_init(&fs->fds_cond, NULL);
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -146,6 +173,7 @@ void phyrfs_fds_init(struct phyrfs *fs)
 	fs->nr_pinned_max = nr - reserve;
 	fs->nr_pinned_max_root = nr - reserve / 2;
 	fs->nr_pinned_max_names = nr - reserve / 4;
+	return 0;
 }
 
 /* -------------------------------------------------------------------- pinned fds */
@@ -323,7 +351,7 @@ static int fd_openat(const struct phyrfs *fs, int dir_fd, const char *name, int 
 		.resolve = RESOLVE_NO_XDEV,
 	};
 
-	if (fs->no_xdev && flags & O_PATH && dir_fd != fs->proc_fd)
+	if (fs->no_xdev && flags & O_PATH && dir_fd != AT_FDCWD)
 		return syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
 	return openat(dir_fd, name, flags | O_CLOEXEC, mode);
 }
@@ -404,7 +432,7 @@ void phyrfs_fd_put(struct phyrfs_inode *inode)
 
 void phyrfs_fd_proc(int fd, char *buf)
 {
-	snprintf(buf, PHYRFS_PROC_LEN, "/proc/self/fd/%d", fd);
+	snprintf(buf, PHYRFS_PROC_LEN, "%d", fd);
 }
 
 bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -113,8 +112,8 @@ static int file_adopt(struct phyrfs *fs, int fd, struct fuse_entry_param *ret_en
 	char name[PHYRFS_PROC_LEN];
 	int path_fd;
 
-	snprintf(name, sizeof(name), "%d", fd);
-	path_fd = phyrfs_openat(fs, fs->proc_fd, name, O_PATH, 0);
+	phyrfs_fd_proc(fd, name);
+	path_fd = phyrfs_openat(fs, AT_FDCWD, name, O_PATH, 0);
 	if (path_fd < 0)
 		return path_fd;
 	return phyrfs_inode_adopt(fs, path_fd, ret_entry);

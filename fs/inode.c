@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -410,10 +409,10 @@ int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 	path_fd = phyrfs_fd_get(fs, inode);
 	if (path_fd < 0)
 		return path_fd;
-	snprintf(name, sizeof(name), "%d", path_fd);
+	phyrfs_fd_proc(path_fd, name);
 	/* The kernel repeats the flags of a file that was made without a name. */
 	flags &= ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_TMPFILE);
-	fd = phyrfs_openat(fs, fs->proc_fd, name, flags | O_NOCTTY, 0);
+	fd = phyrfs_openat(fs, AT_FDCWD, name, flags | O_NOCTTY, 0);
 	phyrfs_fd_put(inode);
 	if (fd < 0)
 		return fd;

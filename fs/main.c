@@ -76,7 +76,7 @@ static int background(struct phyrfs *fs)
 	close(pipe_fds[0]);
 	fs->ready_fd = pipe_fds[1];
 	setsid();
-	return chdir("/") ? -errno : 0;
+	return 0;
 }
 
 void phyrfs_detach(struct phyrfs *fs)
@@ -122,7 +122,9 @@ static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
 		err = phyrfs_source_open(fs);
 	if (err)
 		return err;
-	err = phyrfs_session(fs, args);
+	err = phyrfs_fds_init(fs);
+	if (!err)
+		err = phyrfs_session(fs, args);
 	phyrfs_source_close(fs);
 	return err;
 }

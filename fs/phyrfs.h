@@ -102,7 +102,6 @@ struct phyrfs {
 	struct fuse_session *se;
 	struct phyrfs_inode root;
 	bool no_xdev; /* names on other mounts are refused */
-	int proc_fd;  /* /proc/self/fd: turns an O_PATH fd into a usable one */
 
 	pthread_mutex_t table_lock;
 	struct phyrfs_inode **buckets; /* table_lock */
@@ -257,7 +256,8 @@ int phyrfs_session(struct phyrfs *fs, struct fuse_args *args);
 
 /* ------------------------------------------------------------------------ fd.c */
 
-void phyrfs_fds_init(struct phyrfs *fs);
+/* In the process that serves, before it has threads. Says what is wrong. */
+int phyrfs_fds_init(struct phyrfs *fs);
 
 /*
  * Count one more fd that is open until somebody outside closes it, before it is opened.
@@ -284,8 +284,11 @@ void phyrfs_fd_put(struct phyrfs_inode *inode);
 int phyrfs_openat(struct phyrfs *fs, int dir_fd, const char *name, int flags,
 		  mode_t mode);
 
-/* "/proc/self/fd/N", for system calls that take only a path. */
-#define PHYRFS_PROC_LEN 32
+/*
+ * The path of @fd's link in /proc, for system calls that take only a path. It is relative
+ * to the working directory, which is /proc/self/fd.
+ */
+#define PHYRFS_PROC_LEN 16
 void phyrfs_fd_proc(int fd, char *buf);
 
 /*

@@ -131,7 +131,6 @@ static int source_init(struct phyrfs *fs, int fd)
 		err = phyrfs_table_init(fs, fd, &st);
 	if (err)
 		return err;
-	phyrfs_fds_init(fs);
 	err = phyrfs_mounts_init(fs, mount_id);
 	if (err)
 		phyrfs_table_free(fs);
@@ -140,34 +139,24 @@ static int source_init(struct phyrfs *fs, int fd)
 
 int phyrfs_source_open(struct phyrfs *fs)
 {
-	int err, fd;
+	int err, fd = -1;
 
-	fs->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fs->proc_fd < 0) {
-		err = -errno;
-		phyrfs_message("/proc/self/fd: %s; /proc has to be mounted",
-			       strerror(errno));
+	err = source_fd(fs, &fd);
+	if (!err) {
+		err = source_init(fs, fd);
+		if (err)
+			close(fd);
+	}
+	if (err) {
+		phyrfs_message("%s: %s", fs->opts.source, strerror(-err));
 		return err;
 	}
-	err = source_fd(fs, &fd);
-	if (err)
-		goto close_proc;
-	err = source_init(fs, fd);
-	if (err)
-		goto close_fd;
 	if (fs->opts.submounts)
 		err = submounts_check(fs);
 	else
 		source_tell_mounts(&fs->opts);
 	if (err)
 		phyrfs_source_close(fs);
-	return err;
-
-close_fd:
-	close(fd);
-close_proc:
-	close(fs->proc_fd);
-	phyrfs_message("%s: %s", fs->opts.source, strerror(-err));
 	return err;
 }
 
@@ -176,7 +165,6 @@ void phyrfs_source_close(struct phyrfs *fs)
 	phyrfs_table_free(fs);
 	phyrfs_mounts_exit(fs);
 	close(fs->root.fd);
-	close(fs->proc_fd);
 }
 
 static void stat_of_statx(const struct statx *from, struct stat *ret_st)

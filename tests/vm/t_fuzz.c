@@ -220,7 +220,8 @@ static void session_open(void)
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	struct fuse_lowlevel_ops fs_ops;
 
-	if (phyrfs_cred_init() || phyrfs_source_open(&t.fs))
+	if (phyrfs_cred_init() || phyrfs_source_open(&t.fs) ||
+	    phyrfs_fds_init(&t.fs))
 		t_die("%s", t.fs.opts.source);
 	phyrfs_ops(&fs_ops);
 	t.fs.se = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), &t.fs);
@@ -398,7 +399,7 @@ int main(int argc, char **argv)
 	count = t_number(argv[2]);
 	t.seed = argc > 3 ? t_number(argv[3]) : (uint64_t)time(NULL);
 	t_fuzz_state = t.seed;
-	t.fs.opts.source = argv[1];
+	t.fs.opts.source = realpath(argv[1], NULL); /* the working directory changes */
 	t.fs.opts.timeout_s = t.seed % 2;
 	printf("seed %" PRIu64 "\n", t.seed);
 	fflush(stdout);
