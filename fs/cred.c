@@ -39,12 +39,15 @@ static const unsigned int needed[] = {
 	CAP_SETFCAP, CAP_SYS_ADMIN,    CAP_LINUX_IMMUTABLE,
 };
 
-static void caps_reduce(void)
+/* To unmount, by a path that only root can follow. */
+static const unsigned int needed_by_keeper[] = { CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH };
+
+static void caps_reduce(const unsigned int *caps, size_t nr_caps)
 {
 	struct __user_cap_data_struct keep[NR_CAP_WORDS] = { 0 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		keep[CAP_TO_INDEX(needed[i])].permitted |= CAP_TO_MASK(needed[i]);
+	for (size_t i = 0; i < nr_caps; i++)
+		keep[CAP_TO_INDEX(caps[i])].permitted |= CAP_TO_MASK(caps[i]);
 	for (size_t i = 0; i < NR_CAP_WORDS; i++) {
 		start_caps[i].permitted &= keep[i].permitted;
 		start_caps[i].effective &= keep[i].permitted;
@@ -72,7 +75,13 @@ int phyrfs_cred_init(void)
 	umask(0);
 	if (syscall(SYS_capget, &head, start_caps))
 		return -errno;
-	caps_reduce();
+	caps_reduce(needed, ARRAY_SIZE(needed));
+	return caps_set(false);
+}
+
+int phyrfs_cred_keeper(void)
+{
+	caps_reduce(needed_by_keeper, ARRAY_SIZE(needed_by_keeper));
 	return caps_set(false);
 }
 

@@ -37,7 +37,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -435,20 +434,6 @@ static bool loop_end(struct loop *loop)
 	return !loop->nr_threads;
 }
 
-/*
- * Aborted (fusectl, umount -f), a connection is dead, though the mount is still there.
- * If the kernel has ended it because the mount is gone, all is well.
- */
-static bool loop_aborted(struct phyrfs *fs)
-{
-	struct pollfd session = { .fd = fuse_session_fd(fs->se) };
-	struct statfs st;
-
-	return poll(&session, 1, 0) > 0 && session.revents & POLLERR &&
-	       statfs(fs->opts.mountpoint, &st) &&
-	       (errno == ENOTCONN || errno == ECONNABORTED);
-}
-
 static void wake_handler(int signal)
 {
 	(void)signal;
@@ -514,10 +499,6 @@ int phyrfs_loop(struct phyrfs *fs)
 	pthread_mutex_lock(&loop->lock);
 	err = loop_run(loop, fs);
 	pthread_mutex_unlock(&loop->lock);
-	if (!err && loop_aborted(fs)) {
-		phyrfs_message("%s: the connection was aborted", fs->opts.mountpoint);
-		err = -ECONNABORTED;
-	}
 	if (fs->stuck)
 		return err;
 

@@ -54,47 +54,17 @@ static void raise_limits(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-/*
- * Go into the background: the parent waits until the child says that the mount is
- * ready, and fails when the child ends without saying so. Returns in the child only.
- */
-static int background(struct phyrfs *fs)
+/* In one process: the mount is nowhere, and goes with it. */
+static int check_run(struct phyrfs *fs, struct fuse_args *args)
 {
-	int pipe_fds[2];
-	char ready;
-	pid_t pid;
+	int err;
 
-	if (pipe2(pipe_fds, O_CLOEXEC))
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid) {
-		close(pipe_fds[1]);
-		_exit(read(pipe_fds[0], &ready, 1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
-	}
-	close(pipe_fds[0]);
-	fs->ready_fd = pipe_fds[1];
-	setsid();
-	return 0;
-}
-
-void phyrfs_detach(struct phyrfs *fs)
-{
-	int null_fd;
-
-	if (fs->ready_fd < 0)
-		return;
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null_fd >= 0) {
-		dup2(null_fd, STDIN_FILENO);
-		dup2(null_fd, STDOUT_FILENO);
-		dup2(null_fd, STDERR_FILENO);
-		close(null_fd);
-	}
-	if (write(fs->ready_fd, "", 1) == 1)
-		close(fs->ready_fd);
-	fs->ready_fd = -1;
+	err = phyrfs_session_open(fs, args);
+	if (err)
+		return err;
+	err = phyrfs_session_serve(fs);
+	phyrfs_session_close(fs);
+	return err;
 }
 
 static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
@@ -116,15 +86,15 @@ static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
 		return phyrfs_remount(&fs->opts);
 	raise_limits();
 	err = phyrfs_cred_init();
+	if (err)
+		phyrfs_message("cannot change capabilities: %s", strerror(-err));
 	if (!err && !fs->opts.foreground)
-		err = background(fs);
+		err = phyrfs_background(fs);
 	if (!err)
 		err = phyrfs_source_open(fs);
 	if (err)
 		return err;
-	err = phyrfs_fds_init(fs);
-	if (!err)
-		err = phyrfs_session(fs, args);
+	err = fs->opts.check ? check_run(fs, args) : phyrfs_keeper(fs, args);
 	phyrfs_source_close(fs);
 	return err;
 }
@@ -132,9 +102,10 @@ static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
 int main(int argc, char **argv)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
-	static struct phyrfs fs = { .ready_fd = -1 };
+	static struct phyrfs fs = { .starter_fd = -1, .source_fd = -1 };
 	int err;
 
+	phyrfs_message_init();
 	err = std_fds_open();
 	if (err)
 		phyrfs_message("/dev/null: %s", strerror(-err));

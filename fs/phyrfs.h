@@ -135,8 +135,9 @@ struct phyrfs {
 	int mount_fd;	      /* the mount's root, during the start */
 	struct phyr_dev *dev; /* open as long as the mount is in phyr's scope */
 
-	/* Start: main.c and ready.c. */
-	int ready_fd;		/* the waiting parent, or -1 */
+	/* Start: keeper.c and ready.c. */
+	int starter_fd;		/* the process that waits for the mount, or -1 */
+	int source_fd;		/* keeps the source from being unmounted, or -1 */
 	atomic_bool ready_done; /* the starting thread has finished */
 	int ready_error;	/* its result; valid after ready_done */
 
@@ -166,13 +167,34 @@ static inline void phyrfs_reply_err(fuse_req_t req, int err)
 
 /* ------------------------------------------------------------------- message.c */
 
-/* One line to stderr, "phyrfs: ..."; after the start nobody reads it. */
+/* One line, to stderr or where the two calls below have sent it. */
 void phyrfs_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void phyrfs_message_to_fd(int fd); /* does not wait for a reader */
+void phyrfs_message_to_syslog(void);
 
-/* ---------------------------------------------------------------------- main.c */
+/* For what may happen at any rate: true at most once a minute, for each @next_s (0). */
+bool phyrfs_message_due(atomic_llong *next_s);
 
-/* The mount is ready: let the parent that waits for it, if any, end with success. */
-void phyrfs_detach(struct phyrfs *fs);
+/* Once, first: libfuse's messages go the same way. */
+void phyrfs_message_init(void);
+
+/* -------------------------------------------------------------------- keeper.c */
+
+/*
+ * Return in a child, which goes on, while the caller's process waits until the mount is
+ * ready or cannot be. Says what is wrong.
+ */
+int phyrfs_background(struct phyrfs *fs);
+
+/*
+ * From mount to unmount, with the source open. Returns in the process that has mounted
+ * and in that which has served, with the result of each. Says what is wrong.
+ */
+int phyrfs_keeper(struct phyrfs *fs, struct fuse_args *args);
+
+/* In the server: the mount is ready; its end is what somebody asked for. */
+void phyrfs_server_ready(struct phyrfs *fs);
+void phyrfs_server_ends(void);
 
 /* ------------------------------------------------------------------- options.c */
 
@@ -215,6 +237,9 @@ int phyrfs_remount(const struct phyrfs_options *opts);
 int phyrfs_source_open(struct phyrfs *fs);
 void phyrfs_source_close(struct phyrfs *fs);
 
+/* From here on only others keep the source from being unmounted. */
+void phyrfs_source_release(struct phyrfs *fs);
+
 /*
  * fstatat(2) of @name, or of @fd if that is empty, without following a symbolic link, and
  * the id of the mount that it is on.
@@ -251,8 +276,12 @@ void phyrfs_nodes_free(struct phyrfs *fs);
 
 void phyrfs_ops(struct fuse_lowlevel_ops *ops);
 
-/* From mount to unmount, with the source open. */
-int phyrfs_session(struct phyrfs *fs, struct fuse_args *args);
+/* Mount. Says what is wrong, as does the next. */
+int phyrfs_session_open(struct phyrfs *fs, struct fuse_args *args);
+
+/* Answer requests until the end. Unmounting is left to who has mounted. */
+int phyrfs_session_serve(struct phyrfs *fs);
+void phyrfs_session_close(struct phyrfs *fs);
 
 /* ------------------------------------------------------------------------ fd.c */
 
@@ -379,6 +408,9 @@ int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 /* Once, before any thread exists. */
 int phyrfs_cred_init(void);
 
+/* What the keeper can do without, it gives up. */
+int phyrfs_cred_keeper(void);
+
 /*
  * Around a call that creates something: it shall belong to the caller of @req and
  * honour the caller's umask, or the default ACL instead. Per thread. After a failed
@@ -428,6 +460,9 @@ void *phyrfs_ready_thread(void *arg);
 
 /* From here on no thread can do what no operation needs. */
 int phyrfs_sandbox_enter(void);
+
+/* Nor can the keeper do what it does not need, for itself and @server, its child. */
+int phyrfs_sandbox_keeper(pid_t server);
 
 /* ----------------------------------------------------------------------- dir.c */
 

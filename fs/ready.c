@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/statfs.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 static int mount_check(struct phyrfs *fs)
@@ -28,12 +27,10 @@ static int mount_check(struct phyrfs *fs)
 	return phyrfs_direct_check(fs);
 }
 
-static int ready_finish(struct phyrfs *fs)
+static int ready_restrict(const struct phyrfs *fs)
 {
 	int err;
 
-	/* The last that needs a socket. Does nothing if nobody waits. */
-	sd_notify(0, "READY=1");
 	if (!fs->opts.sandbox)
 		return 0;
 	err = phyrfs_sandbox_enter();
@@ -54,7 +51,7 @@ void *phyrfs_ready_thread(void *arg)
 	if (!fs->opts.check)
 		close(fs->mount_fd);
 	if (!err && !fs->opts.check)
-		err = ready_finish(fs);
+		err = ready_restrict(fs);
 	if (err && !fs->opts.check)
 		phyrfs_message("%s is not mounted", fs->opts.mountpoint);
 	fs->ready_error = err;
@@ -62,6 +59,6 @@ void *phyrfs_ready_thread(void *arg)
 	if (err || fs->opts.check)
 		kill(getpid(), SIGTERM);
 	else
-		phyrfs_detach(fs);
+		phyrfs_server_ready(fs);
 	return NULL;
 }

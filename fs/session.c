@@ -79,47 +79,46 @@ static int ready_start(struct phyrfs *fs, pthread_t *ret_thread)
 	return -err;
 }
 
-/*
- * What fuse_session_unmount() does, but never by umount(8), which the sandbox does not
- * let it start. If the kernel has ended the session, the mount is gone, and what is at
- * the mountpoint now is somebody else's.
- */
-static void session_unmount(struct phyrfs *fs)
+/* Has the kernel ended the session, and not a signal? */
+static bool session_over(struct phyrfs *fs)
 {
 	struct pollfd session = { .fd = fuse_session_fd(fs->se) };
 
-	if (fs->opts.check || (poll(&session, 1, 0) > 0 && session.revents & POLLERR))
-		return;
-	if (geteuid() || umount2(fs->opts.mountpoint, MNT_DETACH))
-		fuse_session_unmount(fs->se);
+	return poll(&session, 1, 0) > 0 && session.revents & POLLERR;
 }
 
 /*
- * From mount to unmount. A session that ends before the start is complete may leave
- * the starting thread in a call on a dead mount; then the process just ends, and
- * nothing that the thread may touch is freed. So it does if the source holds up threads
- * of the loop. Should it do so for good, not even the end of the process closes the
- * session, and whoever waits for an answer would wait on.
+ * A signal that comes before the start is complete may leave the starting thread in a
+ * call on a mount that nobody serves any more; then the process just ends, and nothing
+ * that the thread may touch is freed. So it does if the source holds up threads of the
+ * loop. Should it do so for good, not even the end of the process closes the session, and
+ * whoever waits for an answer would wait on.
  */
 static int session_run(struct phyrfs *fs)
 {
 	pthread_t thread;
+	bool over;
 	int err;
 
-	err = phyrfs_attach(fs);
-	if (err)
-		return err;
 	err = ready_start(fs, &thread);
-	if (!err)
-		err = phyrfs_loop(fs);
-	else
-		fs->ready_done = true;
-	session_unmount(fs);
-	if (!fs->ready_done)
+	if (err) {
+		phyrfs_message("cannot start a thread: %s", strerror(-err));
+		return err;
+	}
+	err = phyrfs_loop(fs);
+	if (err)
+		phyrfs_message("cannot serve %s: %s", fs->opts.mountpoint,
+			       strerror(-err));
+	over = session_over(fs);
+	if (!fs->ready_done && !over) {
+		phyrfs_message("%s: ended before it was ready", fs->opts.mountpoint);
 		_exit(EXIT_FAILURE);
+	}
 	pthread_join(thread, NULL);
 	phyr_close(fs->dev);
 	err = err ? err : fs->ready_error;
+	if (!err && !over)
+		phyrfs_server_ends();
 	if (fs->stuck) {
 		close(fuse_session_fd(fs->se));
 		_exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -127,7 +126,7 @@ static int session_run(struct phyrfs *fs)
 	return err;
 }
 
-int phyrfs_session(struct phyrfs *fs, struct fuse_args *args)
+int phyrfs_session_open(struct phyrfs *fs, struct fuse_args *args)
 {
 	struct fuse_lowlevel_ops ops;
 	int err;
@@ -136,14 +135,33 @@ int phyrfs_session(struct phyrfs *fs, struct fuse_args *args)
 	if (err)
 		return err;
 	phyrfs_ops(&ops);
+	/* libfuse says what is wrong. */
 	fs->se = fuse_session_new(args, &ops, sizeof(ops), fs);
 	if (!fs->se)
 		return -EINVAL;
-	err = -EIO;
-	if (!fuse_set_signal_handlers(fs->se)) {
-		err = session_run(fs);
-		fuse_remove_signal_handlers(fs->se);
-	}
-	fuse_session_destroy(fs->se);
+	err = phyrfs_attach(fs);
+	if (err)
+		fuse_session_destroy(fs->se);
 	return err;
+}
+
+int phyrfs_session_serve(struct phyrfs *fs)
+{
+	int err;
+
+	err = phyrfs_fds_init(fs);
+	if (err)
+		return err;
+	if (fuse_set_signal_handlers(fs->se)) {
+		phyrfs_message("cannot handle signals");
+		return -EIO;
+	}
+	err = session_run(fs);
+	fuse_remove_signal_handlers(fs->se);
+	return err;
+}
+
+void phyrfs_session_close(struct phyrfs *fs)
+{
+	fuse_session_destroy(fs->se);
 }

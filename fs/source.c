@@ -102,7 +102,7 @@ static int submounts_check(const struct phyrfs *fs)
 	return -EINVAL;
 }
 
-static int source_fd(struct phyrfs *fs, int *ret_fd)
+static int source_root(struct phyrfs *fs, int *ret_fd)
 {
 	int err, dir_fd;
 
@@ -115,7 +115,10 @@ static int source_fd(struct phyrfs *fs, int *ret_fd)
 		*ret_fd = dir_fd;
 		return 0;
 	}
-	close(dir_fd);
+	if (err)
+		close(dir_fd);
+	else
+		fs->source_fd = dir_fd;
 	return err;
 }
 
@@ -141,7 +144,7 @@ int phyrfs_source_open(struct phyrfs *fs)
 {
 	int err, fd = -1;
 
-	err = source_fd(fs, &fd);
+	err = source_root(fs, &fd);
 	if (!err) {
 		err = source_init(fs, fd);
 		if (err)
@@ -160,11 +163,19 @@ int phyrfs_source_open(struct phyrfs *fs)
 	return err;
 }
 
+void phyrfs_source_release(struct phyrfs *fs)
+{
+	if (fs->source_fd >= 0)
+		close(fs->source_fd);
+	fs->source_fd = -1;
+}
+
 void phyrfs_source_close(struct phyrfs *fs)
 {
 	phyrfs_table_free(fs);
 	phyrfs_mounts_exit(fs);
 	close(fs->root.fd);
+	phyrfs_source_release(fs);
 }
 
 static void stat_of_statx(const struct statx *from, struct stat *ret_st)

@@ -10,14 +10,22 @@ fail() {
 	exit 1
 }
 
-# fs_start SOURCE MOUNTPOINT [OPTION...] - phyrfs with at most $fs_fds fds, in the
-# background; its process is $pid, and what it says goes into the file "said"
+# fs_find - the processes of the phyrfs that was started last: $server answers requests, and
+# its parent $pid has mounted and will unmount
+fs_find() {
+	# shellcheck disable=SC2034 # for the case
+	server=$(pgrep -nx phyrfs)
+	pid=$(awk '/^PPid:/ { print $2 }' "/proc/$server/status")
+}
+
+# fs_start SOURCE MOUNTPOINT [OPTION...] - phyrfs with at most $fs_fds fds, a child $pid of
+# the case, whose child is $server; what they say goes into the file "said"
 fs_start() {
 	(ulimit -n "${fs_fds:-$(ulimit -n)}" && exec phyrfs -f "$@") 2>said &
-	# shellcheck disable=SC2034 # for the case
 	pid=$!
 	for _ in {1..600}; do
-		! mountpoint -q "$2" || return 0
+		# shellcheck disable=SC2034 # for the case
+		! mountpoint -q "$2" || ! server=$(pgrep -P "$pid") || return 0
 		sleep 0.1
 	done
 	fail "$(cat said)"

@@ -51,12 +51,6 @@ static struct {
 
 static char reply[T_REQUEST_MAX + 4096];
 
-/* ------------------------------------------- what main.c has for the rest of fs/ */
-
-void phyrfs_detach(struct phyrfs *fs)
-{
-}
-
 /* ---------------------------------------------------------------------- failure */
 
 /* May be called from anywhere. */
@@ -400,6 +394,7 @@ int main(int argc, char **argv)
 	t.seed = argc > 3 ? t_number(argv[3]) : (uint64_t)time(NULL);
 	t_fuzz_state = t.seed;
 	t.fs.opts.source = realpath(argv[1], NULL); /* the working directory changes */
+	t.fs.source_fd = -1;
 	t.fs.opts.timeout_s = t.seed % 2;
 	printf("seed %" PRIu64 "\n", t.seed);
 	fflush(stdout);

@@ -21,7 +21,7 @@ finish() {
 # held - what the daemon and the kernel hold; each of the daemon's threads has /dev/fuse
 held() {
 	sync -f "$at"
-	echo "$(find "/proc/$pid/fd" -type l ! -lname /dev/fuse | wc -l) fds," \
+	echo "$(find "/proc/$server/fd" -type l ! -lname /dev/fuse | wc -l) fds," \
 		"$(phyr stat --json "$at" | jq .daemon.inodes) inodes," \
 		"free: $(stat -f -c '%f blocks, %d files' "$T_DIR")"
 }

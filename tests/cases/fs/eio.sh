@@ -128,7 +128,7 @@ again() {
 held() {
 	local all
 
-	all=$(find "/proc/$pid/fd" -type l ! -lname /dev/fuse | wc -l)
+	all=$(find "/proc/$server/fd" -type l ! -lname /dev/fuse | wc -l)
 	echo $((all - $(phyr stat --json mnt | jq .daemon.inodes_open)))
 }
 

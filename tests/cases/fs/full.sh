@@ -222,7 +222,7 @@ for ((i = 0; i < 50 && lost > 500; i++)); do
 	sleep 0.1
 done
 [ $lost -le 500 ] || fail "$lost KiB are not free again"
-held=$(find "/proc/$pid/fd" -lname '* (deleted)')
+held=$(find "/proc/$server/fd" -lname '* (deleted)')
 [ -z "$held" ] || fail "files without a name are open: $held"
 
 # A limit of whoever starts the daemon is not the clients'.

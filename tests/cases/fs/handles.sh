@@ -13,7 +13,7 @@ export PATH=/usr/bin:$PATH
 
 nr_fds() {
 	# shellcheck disable=SC2012
-	ls "/proc/$pid/fd" | wc -l
+	ls "/proc/$server/fd" | wc -l
 }
 
 # contents DIR
@@ -30,7 +30,7 @@ at=$PWD/at
 mkdir "$at"
 sh -c "ulimit -n 64; exec phyrfs '$T_DIR' '$at'" 2>/dev/null
 trap finish EXIT
-pid=$(pgrep -nx phyrfs)
+fs_find
 python3 - "$at" <<-'END'
 	import os, sys
 	for d in range(8):

@@ -95,7 +95,7 @@ soak() {
 
 # nr_fds - but for those of threads, which come and go
 nr_fds() {
-	find "/proc/$pid/fd" -type l ! -lname /dev/fuse | wc -l
+	find "/proc/$server/fd" -type l ! -lname /dev/fuse | wc -l
 }
 
 nr_inodes() {
@@ -103,7 +103,7 @@ nr_inodes() {
 }
 
 rss_kib() {
-	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status"
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$server/status"
 }
 
 here=$PWD at=$PWD/at seconds=${SOAK_SECONDS:-20}
@@ -127,7 +127,7 @@ for _ in {1..50}; do
 done
 echo "fds $fds, $(nr_fds); RSS $rss, $(rss_kib) KiB; $(nr_inodes) inodes"
 [ "$(nr_inodes)" = 0 ] || fail "$(nr_inodes) inodes are left"
-[ "$(nr_fds)" -le "$fds" ] || fail "$(nr_fds) fds, $fds before: $(ls -l "/proc/$pid/fd")"
+[ "$(nr_fds)" -le "$fds" ] || fail "$(nr_fds) fds, $fds before: $(ls -l "/proc/$server/fd")"
 # what malloc(3) keeps varies
 [ "$(rss_kib)" -le $((rss + 4096)) ] || fail "$(rss_kib) KiB, $rss before"
 [ -z "$(ls -A "$T_DIR")" ] || fail "$(ls -A "$T_DIR")"

@@ -15,16 +15,16 @@ export PATH=/usr/bin:$PATH
 mkdir at
 touch "$T_DIR"/{quick,held}
 fs_start "$T_DIR" at
-python3 - "$T_DIR/held" "$pid" <<'END' || fail 'see above'
+python3 - "$T_DIR/held" "$server" "$pid" <<'END' || fail 'see above'
 import fcntl, os, signal, sys, threading, time
 
-held, pid = sys.argv[1:]
+held, server, pid = sys.argv[1:]
 signal.alarm(100)
 signal.signal(signal.SIGIO, signal.SIG_IGN) # that somebody wants the lease
 threading.stack_size(64 << 10)
 
 def nr_threads():
-    return len(os.listdir(f"/proc/{pid}/task"))
+    return len(os.listdir(f"/proc/{server}/task"))
 
 def wait(what, seconds, done):
     end = time.monotonic() + seconds
