@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
@@ -103,8 +102,12 @@ static int thread_umask(mode_t mask)
 
 	if (own && mask == set)
 		return 0;
-	if (!own && unshare(CLONE_FS))
-		return -errno;
+	if (!own) {
+		int err = phyrfs_jail_unshare_fs();
+
+		if (err)
+			return err;
+	}
 	own = true;
 	umask(mask);
 	set = mask;

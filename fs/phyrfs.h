@@ -464,6 +464,17 @@ int phyrfs_sandbox_enter(void);
 /* Nor can the keeper do what it does not need, for itself and @server, its child. */
 int phyrfs_sandbox_keeper(pid_t server);
 
+/* ---------------------------------------------------------------------- jail.c */
+
+/* Before there are threads: a mount namespace of its own. Says what is wrong. */
+int phyrfs_jail_prepare(const struct phyrfs *fs);
+
+/* From here on the source is all that a path leads to, for all threads. The same. */
+int phyrfs_jail_enter(const struct phyrfs *fs);
+
+/* unshare(CLONE_FS), for a thread that wants a umask of its own. */
+int phyrfs_jail_unshare_fs(void);
+
 /* ----------------------------------------------------------------------- dir.c */
 
 /* The fd of an open directory. */

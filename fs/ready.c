@@ -33,6 +33,9 @@ static int ready_restrict(const struct phyrfs *fs)
 
 	if (!fs->opts.sandbox)
 		return 0;
+	err = phyrfs_jail_enter(fs);
+	if (err)
+		return err;
 	err = phyrfs_sandbox_enter();
 	if (err)
 		phyrfs_message("cannot restrict system calls: %s; -o sandbox=off does "

@@ -156,7 +156,10 @@ int phyrfs_session_serve(struct phyrfs *fs)
 		phyrfs_message("cannot handle signals");
 		return -EIO;
 	}
-	err = session_run(fs);
+	if (fs->opts.sandbox && !fs->opts.check)
+		err = phyrfs_jail_prepare(fs);
+	if (!err)
+		err = session_run(fs);
 	fuse_remove_signal_handlers(fs->se);
 	return err;
 }
