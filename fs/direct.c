@@ -38,21 +38,6 @@ static int probe_file(struct phyrfs *fs)
 	return fd < 0 ? memfd_create("phyrfs-probe", MFD_CLOEXEC) : fd;
 }
 
-static const char *passthrough_missing(int err)
-{
-	switch (err) {
-	case -EPERM:
-		return "the kernel allows it only with CAP_SYS_ADMIN; start phyrfs as root";
-	case -ELOOP:
-		return "the source is on a stacked filesystem; use the one below it";
-	case -ENOTTY:
-		return "the kernel has no FUSE passthrough; it needs Linux 6.9 or newer "
-		       "with CONFIG_FUSE_PASSTHROUGH";
-	default:
-		return strerror(-err);
-	}
-}
-
 static int passthrough_probe(struct phyrfs *fs)
 {
 	int err, fd, id;
@@ -78,7 +63,7 @@ static int passthrough_check(struct phyrfs *fs)
 		return 0;
 	fs->passthrough = false;
 	phyrfs_message("data goes through the daemon, never direct: %s",
-		       passthrough_missing(err));
+		       phyrfs_backing_text(err));
 	return err;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "phyrfs.h"
 
+#include <ctype.h>
 #include <fuse_log.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +37,10 @@ void phyrfs_message(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	/* Names of files may hold what would look like another line. */
+	for (char *c = line; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
 	message_write(line);
 }
 

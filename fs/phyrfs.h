@@ -432,6 +432,9 @@ void phyrfs_fsetid_drop(void);
 int phyrfs_backing_open(struct phyrfs *fs, int fd, int *ret_id);
 void phyrfs_backing_close(struct phyrfs *fs, int id);
 
+/* Why the kernel does not pass data through, and what to do. */
+const char *phyrfs_backing_text(int err);
+
 /*
  * Count one more open of @inode and return the backing id to reply with. All opens of
  * one inode at a time share the id, or are all without one (0), as the kernel wants.

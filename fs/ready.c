@@ -27,7 +27,7 @@ static int mount_check(struct phyrfs *fs)
 	return phyrfs_direct_check(fs);
 }
 
-static int ready_restrict(const struct phyrfs *fs)
+static int ready_restrict(struct phyrfs *fs)
 {
 	int err;
 
