@@ -51,7 +51,7 @@ start() {
 # dead - calls fail, until somebody unmounts
 dead() {
 	! ls "$at" 2>err || fail "line ${BASH_LINENO[0]}: a mount without daemon"
-	grep -q 'not connected' err || fail "line ${BASH_LINENO[0]}: $(cat err)"
+	grep -Eq 'not connected|connection abort' err || fail "line ${BASH_LINENO[0]}: $(cat err)"
 	umount "$at"
 }
 
