@@ -35,8 +35,11 @@ static gid_t start_gid;
 static const unsigned int needed[] = {
 	CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
 	CAP_FSETID,  CAP_SETUID,       CAP_SETGID,	    CAP_MKNOD,
-	CAP_SETFCAP, CAP_SYS_ADMIN,    CAP_LINUX_IMMUTABLE,
+	CAP_SETFCAP, CAP_SYS_ADMIN,    CAP_LINUX_IMMUTABLE, CAP_SYS_CHROOT,
 };
+
+/* This thread may still change the root directory (jail.c). */
+static _Thread_local bool starting;
 
 /* To unmount, by a path that only root can follow. */
 static const unsigned int needed_by_keeper[] = { CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH };
@@ -62,6 +65,12 @@ static int caps_set(bool fsetid)
 	memcpy(caps, start_caps, sizeof(caps));
 	if (!fsetid)
 		caps[CAP_TO_INDEX(CAP_FSETID)].effective &= ~CAP_TO_MASK(CAP_FSETID);
+	if (!starting) {
+		caps[CAP_TO_INDEX(CAP_SYS_CHROOT)].effective &=
+			~CAP_TO_MASK(CAP_SYS_CHROOT);
+		caps[CAP_TO_INDEX(CAP_SYS_CHROOT)].permitted &=
+			~CAP_TO_MASK(CAP_SYS_CHROOT);
+	}
 	return syscall(SYS_capset, &head, caps) ? -errno : 0;
 }
 
@@ -75,6 +84,12 @@ int phyrfs_cred_init(void)
 	if (syscall(SYS_capget, &head, start_caps))
 		return -errno;
 	caps_reduce(needed, ARRAY_SIZE(needed));
+	return phyrfs_cred_start(true);
+}
+
+int phyrfs_cred_start(bool on)
+{
+	starting = on;
 	return caps_set(false);
 }
 

@@ -408,6 +408,12 @@ int phyrfs_inode_open(struct phyrfs *fs, struct phyrfs_inode *inode, int flags,
 /* Once, before any thread exists. */
 int phyrfs_cred_init(void);
 
+/*
+ * May this thread change the root directory (CAP_SYS_CHROOT), as the starting ones may?
+ * Once given up, it is gone, also for threads that it starts.
+ */
+int phyrfs_cred_start(bool on);
+
 /* What the keeper can do without, it gives up. */
 int phyrfs_cred_keeper(void);
 
@@ -469,13 +475,13 @@ int phyrfs_sandbox_keeper(pid_t server);
 
 /* ---------------------------------------------------------------------- jail.c */
 
-/* Before there are threads: a mount namespace of its own. Says what is wrong. */
+/* Before there are threads, if the jail will be entered. Says what is wrong. */
 int phyrfs_jail_prepare(const struct phyrfs *fs);
 
 /* From here on the source is all that a path leads to, for all threads. The same. */
 int phyrfs_jail_enter(const struct phyrfs *fs);
 
-/* unshare(CLONE_FS), for a thread that wants a umask of its own. */
+/* unshare(CLONE_FS), for a thread that wants a umask of its own; waits for the jail. */
 int phyrfs_jail_unshare_fs(void);
 
 /* ----------------------------------------------------------------------- dir.c */

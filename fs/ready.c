@@ -34,6 +34,8 @@ static int ready_restrict(struct phyrfs *fs)
 	if (!fs->opts.sandbox)
 		return 0;
 	err = phyrfs_jail_enter(fs);
+	if (!err)
+		err = phyrfs_cred_start(false);
 	if (err)
 		return err;
 	err = phyrfs_sandbox_enter();
@@ -49,6 +51,7 @@ void *phyrfs_ready_thread(void *arg)
 	struct phyrfs *fs = arg;
 	int err;
 
+	phyrfs_cred_start(true); /* as the thread that has started this one */
 	err = mount_check(fs);
 	/* Or nobody can unmount it; but that of --check ends with it. */
 	if (!fs->opts.check)

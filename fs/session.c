@@ -101,6 +101,7 @@ static int session_run(struct phyrfs *fs)
 	int err;
 
 	err = ready_start(fs, &thread);
+	phyrfs_cred_start(false);
 	if (err) {
 		phyrfs_message("cannot start a thread: %s", strerror(-err));
 		return err;
