@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: filesystems below the source are not shown, or shown such that no two files are taken for one
-# red: in phyrfs_number, return ino for any device; leave the mount's id out of inode_key; clone the source recursively without -o submounts; never put a mount; or ask with AT_STATX_SYNC_AS_STAT in fd.c
+# red: in phyrfs_number, return ino for any device; leave the mount's id out of inode_key; clone the source recursively without -o submounts; never put a mount; have a mount namespace in any case (jail.c); or ask with AT_STATX_SYNC_AS_STAT in fd.c
 # iommu: any
 # host: yes
 # time: 240
@@ -108,14 +108,31 @@ copies at plain
 umount plain
 [ "$(stat -c %i at/m1)" = "$(stat -c %i src/d/m1)" ] || fail 'another number'
 umount src/d/s # nobody keeps it busy
+for _ in {1..50}; do
+	[ -n "$(losetup -j src/b.image)" ] || break
+	sleep 0.1
+done
+[ -z "$(losetup -j src/b.image)" ] || fail 'unmounted, and still in use'
 mount -o loop src/b.image src/d/s
+fs_find
+python3 - "$server" <<-'END' || fail 'the server can reach what it does not show'
+	import os, sys
+	proc = "/proc/" + sys.argv[1]
+	paths = [proc + "/root"] + [f"{proc}/fd/{fd}" for fd in os.listdir(proc + "/fd")]
+	fds = [os.open(path, os.O_PATH) for path in paths if os.path.isdir(path)]
+	os.chroot(proc + "/root")
+	for fd in fds:
+	    for name in "s/o1", "../s/o1":
+	        assert not os.access(name, os.F_OK, dir_fd=fd), name
+	    assert os.access("../m1", os.F_OK, dir_fd=fd)
+END
 # What is a mountpoint there cannot go here: that would unmount what is on it.
 for how in 'rmdir at/s' 'mv at/s at/s2' 'mv -T at/x at/s'; do
 	! $how 2>error || fail "$how: done"
 	grep -q 'Device or resource busy' error || fail "$how: $(cat error)"
 done
 [ -e src/d/s/o1 ] || fail 'a filesystem was unmounted'
-umount at
+unmount at
 
 # Without privileges names on other mounts are refused, or taken for what they are.
 mkdir user
@@ -128,12 +145,12 @@ as_user=(setpriv --reuid daemon --regid daemon --clear-groups)
 ! "${as_user[@]}" ls user/s/o1 2>error || fail 'a filesystem below, without numbers of its own'
 grep -q 'cross-device' error || fail "$(cat error)"
 [ "$("${as_user[@]}" cat user/x/f)" = x ] || fail 'the source'
-umount user
+unmount user
 "${as_user[@]}" phyrfs src/d user -o submounts 2>said || fail "$(cat said)"
 "${as_user[@]}" python3 -c 'import os
 assert os.stat("user/s/o1").st_ino != os.stat("user/m1").st_ino
 assert open("user/s/o1").read() == "other 1\n"' || fail 'another file'
-umount user
+unmount user
 umount -l /dev/fuse # the daemon may not have ended yet
 
 # With all: what is below is there, each file is itself, each mount what it was.
@@ -155,7 +172,7 @@ $here/at/x" ] || fail 'one directory is taken for the other'
 [ ! -e src/d/s/m1x ] && [ -e src/d/m1 ] || fail 'and it is somewhere'
 unmount src/d/s
 [ ! -e at/s/o1 ] || fail 'it is gone, and shown'
-umount at
+unmount at
 
 # A mountpoint below the source.
 mkdir src/d/m
@@ -164,11 +181,11 @@ grep -q "$here/src/d/m is below $here/src/d" said || fail "another reason: $(cat
 mounted src/d src/d/m
 [ -z "$(ls src/d/m/m)" ] || fail 'it shows itself'
 [ "$(cat src/d/m/x/f)" = "after at/ro/f" ] || fail 'the mount below its source'
-umount src/d/m
+unmount src/d/m
 # and on it
 mounted src/d src/d -o submounts
 [ "$(cat src/d/ro/f)" = "after at/ro/f" ] || fail 'the mount on its source'
-umount src/d
+unmount src/d
 
 # One that does not answer any more keeps nobody waiting who only needs an fd.
 mkdir inner src/d/stuck many
@@ -183,4 +200,5 @@ sleep 1.5 # its attributes are not believed any more
 timeout 30 bash -c 'for i in 1 2 3; do ls -lR at/x at/s at/m* at/n*; done' >/dev/null || fail 'stuck with it'
 kill -CONT "$bindfs"
 [ "$(ls at/stuck | wc -l)" = 100 ] || fail 'stuck for good'
-umount at src/d/stuck inner
+unmount at
+umount src/d/stuck inner
