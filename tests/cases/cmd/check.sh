@@ -3,7 +3,8 @@
 # about: phyrfs --check, -o require and the start know on which disks and filesystems nothing is
 #	direct, and say it in one line; a yes is kept
 # red: return 0 from source_check(), reach_check() or hook_check() of fs/direct.c
-# time: 240
+# time: 600
+# iommu: any
 . "$T_LIB"
 
 at=$PWD/at dir=$PWD/dir
@@ -11,10 +12,10 @@ mkdir "$at" "$dir"
 
 finish() {
 	cd /
-	echo 1 >/proc/sys/kernel/ftrace_enabled 2>/dev/null
+	echo 1 >/proc/sys/kernel/ftrace_enabled
 	state_umount "$at" "$dir"
-	[ ! -e /dev/mapper/phyr-check ] || dmsetup remove phyr-check
-	[ ! -e /dev/md/phyr-check ] || mdadm -q --stop /dev/md/phyr-check
+	dmsetup remove --noudevsync phyr-check 2>/dev/null || true
+	mdadm -q --stop /dev/md/phyr-check 2>/dev/null || true
 	t_load
 	setpci -s "$PHYR_BAR_PCI" COMMAND=2:2
 	setpci -s "$(basename "${PHYR_BAR2%/*}")" COMMAND=2:2
@@ -74,8 +75,7 @@ wipefs -q -a "$PHYR_DISK2"
 # Filesystems
 only='only ext4 and xfs on an NVMe disk are direct'
 unfit "/dev/shm is on tmpfs, which has no disk of this machine; $only" /dev/shm
-shared=$(findmnt -n -o TARGET -t 9p | head -n 1)
-unfit "$shared is on 9p, which has no disk of this machine; $only" "$shared"
+unfit "/proc is on proc, which has no disk of this machine; $only" /proc
 mkdir upper work
 mount -t tmpfs tmpfs "$dir"
 mkdir "$dir/upper" "$dir/work" "$dir/merged"
@@ -98,8 +98,9 @@ fi
 
 # Disks
 only='only a plain NVMe namespace or a partition of it is direct'
-truncate -s 512M /tmp/image
-loop=$(losetup --show -f /tmp/image)
+modprobe loop
+truncate -s 512M image
+loop=$(losetup --show -f image)
 unfit_on "$loop (loop device), which phyr cannot read past; $only" "$loop"
 losetup -d "$loop"
 modprobe brd rd_nr=1 rd_size=$((320 << 10)) max_part=0
@@ -107,10 +108,12 @@ unfit_on "/dev/ram0, which is no NVMe disk; $only" /dev/ram0
 rmmod brd
 sectors=$(blockdev --getsz "$PHYR_DISK2")
 for name in 'LVM LVM-x' 'dm-crypt CRYPT-x' 'device mapper x'; do
-	dmsetup create phyr-check -u "${name##* }" --table "0 $sectors linear $PHYR_DISK2 0"
-	disk=$(readlink -f /dev/mapper/phyr-check)
+	# without udev, which would make the link in /dev/mapper
+	dmsetup create --noudevsync phyr-check -u "${name##* }" \
+		--table "0 $sectors linear $PHYR_DISK2 0"
+	disk=/dev/dm-$(dmsetup info -c --noheadings -o minor phyr-check)
 	unfit_on "$disk (${name% *}), which phyr cannot read past; $only" "$disk"
-	dmsetup remove phyr-check
+	dmsetup remove --noudevsync phyr-check
 done
 mdadm -q --build /dev/md/phyr-check --level=0 --force -n 1 "$PHYR_DISK2"
 disk=$(readlink -f /dev/md/phyr-check)
