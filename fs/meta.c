@@ -51,37 +51,46 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-/*
- * The kernel may forget an inode once it has the reply. So whoever uses it puts its fd
- * before.
- */
-static void reply_attr(fuse_req_t req, struct phyrfs_inode *inode, int fd)
+static int attr_get(struct phyrfs *fs, int fd, struct stat *ret_st)
 {
-	struct phyrfs *fs = phyrfs_of(req);
 	struct stat st;
 	int err;
 
 	err = fstat(fd, &st) ? -errno : 0;
 	if (!err)
 		err = phyrfs_number(fs, st.st_dev, st.st_ino, &st.st_ino);
-	phyrfs_fd_put(inode);
+	if (!err)
+		*ret_st = st;
+	return err;
+}
+
+/* @err is 0 or -errno, as in all replies here; @st is needed if it is 0. */
+static void reply_attr(fuse_req_t req, int err, const struct stat *st)
+{
 	if (err)
 		phyrfs_reply_err(req, err);
 	else
-		fuse_reply_attr(req, &st, fs->opts.timeout_s);
+		fuse_reply_attr(req, st, phyrfs_of(req)->opts.timeout_s);
 }
 
+/*
+ * The kernel may forget an inode once it has the reply. So whoever uses it puts its fd
+ * before.
+ */
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
-	int fd;
+	struct stat st;
+	int err, fd;
 
 	fd = phyrfs_fd_get(phyrfs_of(req), inode);
 	if (fd < 0) {
 		phyrfs_reply_err(req, fd);
 		return;
 	}
-	reply_attr(req, inode, fd);
+	err = attr_get(phyrfs_of(req), fd, &st);
+	phyrfs_fd_put(inode);
+	reply_attr(req, err, &st);
 }
 
 /*
@@ -164,6 +173,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 {
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	int err = 0, path_fd;
+	struct stat st;
 
 	path_fd = phyrfs_fd_get(phyrfs_of(req), inode);
 	if (path_fd < 0) {
@@ -179,12 +189,10 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 		err = attr_set_size(inode, path_fd, attr->st_size, fi);
 	if (!err && to_set & SET_TIMES)
 		err = attr_set_times(path_fd, attr, to_set);
-	if (!err) {
-		reply_attr(req, inode, path_fd);
-		return;
-	}
+	if (!err)
+		err = attr_get(phyrfs_of(req), path_fd, &st);
 	phyrfs_fd_put(inode);
-	phyrfs_reply_err(req, err);
+	reply_attr(req, err, &st);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)

@@ -11,34 +11,20 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-/* The path of @ino for a system call, or an error, which was replied. */
+/* As phyrfs_fd_get(), and @path for a system call. */
 static int path_get(fuse_req_t req, struct phyrfs_inode *inode, char *path)
 {
 	int fd;
 
 	fd = phyrfs_fd_get(phyrfs_of(req), inode);
-	if (fd < 0) {
-		phyrfs_reply_err(req, fd);
-		return fd;
-	}
-	phyrfs_fd_proc(fd, path);
-	return 0;
-}
-
-/* @len is -errno of a failure. */
-static void reply_value(fuse_req_t req, ssize_t len, const char *value, size_t size)
-{
-	if (len < 0)
-		phyrfs_reply_err(req, len);
-	else if (!size)
-		fuse_reply_xattr(req, len);
-	else
-		fuse_reply_buf(req, value, len);
+	if (fd >= 0)
+		phyrfs_fd_proc(fd, path);
+	return fd;
 }
 
 #define TRUSTED "trusted."
 
-/* Take out of a list of names what only the mighty see; returns the new length. */
+/* Take out of a list the names that only root may see; returns the new length. */
 static ssize_t list_filter(char *list, ssize_t len)
 {
 	ssize_t to = 0;
@@ -63,23 +49,41 @@ static ssize_t list_get(const char *path, char *buf, size_t size)
 
 	len = listxattr(path, list, sizeof(list));
 	if (len < 0)
-		return len;
+		return -errno;
 	len = list_filter(list, len);
 	if (!size)
 		return len;
-	if ((size_t)len > size) {
-		errno = ERANGE;
-		return -1;
-	}
+	if ((size_t)len > size)
+		return -ERANGE;
 	memcpy(buf, list, len);
 	return len;
 }
 
-/* The attribute @name, or with NULL the list of names. */
-static void value_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+/* The attribute @name, or with NULL the list of names: its length or -errno. */
+static ssize_t value_get(fuse_req_t req, struct phyrfs_inode *inode, const char *name,
+			 char *buf, size_t size)
 {
-	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
-	char path[PHYRFS_PROC_LEN], *value;
+	char path[PHYRFS_PROC_LEN];
+	ssize_t len;
+	int fd;
+
+	fd = path_get(req, inode, path);
+	if (fd < 0)
+		return fd;
+	if (!name && fuse_req_ctx(req)->uid) {
+		len = list_get(path, buf, size);
+	} else {
+		len = name ? getxattr(path, name, buf, size) : listxattr(path, buf, size);
+		if (len < 0)
+			len = -errno;
+	}
+	phyrfs_fd_put(inode);
+	return len;
+}
+
+static void value_reply(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	char *value;
 	ssize_t len;
 
 	value = malloc(size);
@@ -87,29 +91,24 @@ static void value_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t s
 		phyrfs_reply_err(req, -ENOMEM);
 		return;
 	}
-	if (!path_get(req, inode, path)) {
-		if (name)
-			len = getxattr(path, name, value, size);
-		else if (fuse_req_ctx(req)->uid)
-			len = list_get(path, value, size);
-		else
-			len = listxattr(path, value, size);
-		if (len < 0)
-			len = -errno;
-		phyrfs_fd_put(inode);
-		reply_value(req, len, value, size);
-	}
+	len = value_get(req, phyrfs_inode_of(req, ino), name, value, size);
+	if (len < 0)
+		phyrfs_reply_err(req, len);
+	else if (!size)
+		fuse_reply_xattr(req, len);
+	else
+		fuse_reply_buf(req, value, len);
 	free(value);
 }
 
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	value_get(req, ino, name, size);
+	value_reply(req, ino, name, size);
 }
 
 static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	value_get(req, ino, NULL, size);
+	value_reply(req, ino, NULL, size);
 }
 
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
@@ -119,10 +118,13 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	bool fsetid = fuse_req_ctx(req)->uid == 0;
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	char path[PHYRFS_PROC_LEN];
-	int err;
+	int err, fd;
 
-	if (path_get(req, inode, path))
+	fd = path_get(req, inode, path);
+	if (fd < 0) {
+		phyrfs_reply_err(req, fd);
 		return;
+	}
 	if (fsetid)
 		phyrfs_fsetid_raise();
 	err = setxattr(path, name, value, size, flags) ? -errno : 0;
@@ -136,10 +138,13 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	char path[PHYRFS_PROC_LEN];
-	int err;
+	int err, fd;
 
-	if (path_get(req, inode, path))
+	fd = path_get(req, inode, path);
+	if (fd < 0) {
+		phyrfs_reply_err(req, fd);
 		return;
+	}
 	err = removexattr(path, name) ? -errno : 0;
 	phyrfs_fd_put(inode);
 	phyrfs_reply_err(req, err);
