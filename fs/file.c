@@ -88,7 +88,7 @@ static int file_create(fuse_req_t req, struct phyrfs_inode *parent, const char *
 		err = dir_fd;
 		goto unpin;
 	}
-	err = phyrfs_caller_enter(req);
+	err = phyrfs_maker_enter(req, mode);
 	if (err)
 		goto put_dir;
 	fd = phyrfs_openat(fs, dir_fd, name, flags | O_NOFOLLOW | O_NOCTTY,
@@ -221,24 +221,48 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	fuse_reply_data(req, &buf, FUSE_BUF_SPLICE_MOVE);
 }
 
+/* @ret: bytes or -errno */
+static void reply_written(fuse_req_t req, ssize_t ret)
+{
+	if (ret < 0)
+		phyrfs_reply_err(req, ret);
+	else
+		fuse_reply_write(req, ret);
+}
+
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 		     off_t offset, struct fuse_file_info *fi)
 {
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = size };
-	ssize_t nr_bytes;
+	ssize_t ret = 0;
 
-	nr_bytes =
-		pwritev2(fi->fh, &iov, 1, offset, fi->flags & O_APPEND ? RWF_APPEND : 0);
-	if (nr_bytes < 0)
-		phyrfs_reply_err(req, -errno);
-	else
-		fuse_reply_write(req, nr_bytes);
+	if (!fi->writepage) /* who has stored it in memory, nobody knows */
+		ret = phyrfs_changer_enter(req, fi->fh, phyrfs_caller_fsetid(req));
+	if (ret)
+		goto reply;
+	do {
+		ret = pwritev2(fi->fh, &iov, 1, offset,
+			       fi->flags & O_APPEND ? RWF_APPEND : 0);
+		if (ret < 0)
+			ret = -errno;
+	} while (!fi->writepage && phyrfs_caller_again(req, ret));
+reply:
+	reply_written(req, ret);
 }
 
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 			 off_t len, struct fuse_file_info *fi)
 {
-	phyrfs_reply_err(req, fallocate(fi->fh, mode, offset, len) ? -errno : 0);
+	int err;
+
+	err = phyrfs_changer_enter(req, fi->fh, fuse_req_ctx(req)->uid == 0);
+	if (err)
+		goto reply;
+	do {
+		err = fallocate(fi->fh, mode, offset, len) ? -errno : 0;
+	} while (phyrfs_caller_again(req, err));
+reply:
+	phyrfs_reply_err(req, err);
 }
 
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
@@ -257,13 +281,19 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			       off_t off_out, struct fuse_file_info *fi_out, size_t len,
 			       int flags)
 {
-	ssize_t nr_bytes;
+	ssize_t ret;
 
-	nr_bytes = copy_file_range(fi_in->fh, &off_in, fi_out->fh, &off_out, len, flags);
-	if (nr_bytes < 0)
-		phyrfs_reply_err(req, -errno);
-	else
-		fuse_reply_write(req, nr_bytes);
+	ret = phyrfs_changer_enter(req, fi_out->fh, fuse_req_ctx(req)->uid == 0);
+	if (ret)
+		goto reply;
+	do {
+		ret = copy_file_range(fi_in->fh, &off_in, fi_out->fh, &off_out, len,
+				      flags);
+		if (ret < 0)
+			ret = -errno;
+	} while (phyrfs_caller_again(req, ret));
+reply:
+	reply_written(req, ret);
 }
 
 void phyrfs_file_ops(struct fuse_lowlevel_ops *ops)

@@ -48,6 +48,7 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg
 		long number;
 	} value = { 0 };
 	size_t i = 0;
+	int err;
 
 	if (cmd == PHYRFS_IOC_STATS && flags & FUSE_IOCTL_DIR) {
 		reply_stats(req, out_bytes);
@@ -65,8 +66,9 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg
 	}
 	if (known[i].set)
 		memcpy(&value, in_buf, known[i].bytes);
-	if (ioctl(fd, cmd, &value))
-		phyrfs_reply_err(req, -errno);
+	err = ioctl(fd, cmd, &value) ? -errno : 0;
+	if (err)
+		phyrfs_reply_err(req, err);
 	else
 		fuse_reply_ioctl(req, 0, &value, known[i].set ? 0 : known[i].bytes);
 }

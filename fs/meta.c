@@ -95,25 +95,21 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /*
  * Clears set-id bits as chown(2) does, so also when nothing is to be set. Which ones
- * depends, for a file with the set-group-id bit, on the caller's CAP_FSETID, of which
- * only root's is known here.
+ * depends, for a file with the set-group-id bit, on the caller's groups, of which the
+ * first is known here, and on CAP_FSETID, of which only root's is.
  */
-static int attr_set_owner(int fd, const struct stat *attr, int to_set, bool is_root)
+static int attr_set_owner(fuse_req_t req, int fd, const struct stat *attr, int to_set)
 {
 	uid_t uid = to_set & FUSE_SET_ATTR_UID ? attr->st_uid : (uid_t)-1;
 	gid_t gid = to_set & FUSE_SET_ATTR_GID ? attr->st_gid : (gid_t)-1;
-	bool fsetid = false;
-	struct stat st;
 	int err;
 
-	if (is_root)
-		fsetid = fstat(fd, &st) || st.st_mode & S_ISGID;
-	if (fsetid)
-		phyrfs_fsetid_raise();
+	err = phyrfs_changer_enter(req, fd, fuse_req_ctx(req)->uid == 0);
+	if (err)
+		return err;
 	err = fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -errno
 									      : 0;
-	if (fsetid)
-		phyrfs_fsetid_drop();
+	phyrfs_caller_leave();
 	return err;
 }
 
@@ -134,7 +130,7 @@ static int attr_set_mode(int fd, mode_t mode)
 }
 
 /* Not by open(2) and ftruncate(2): filesystems may treat the two differently. */
-static int attr_set_size(const struct phyrfs_inode *inode, int fd, off_t size,
+static int attr_truncate(const struct phyrfs_inode *inode, int fd, off_t size,
 			 struct fuse_file_info *fi)
 {
 	char path[PHYRFS_PROC_LEN];
@@ -145,6 +141,21 @@ static int attr_set_size(const struct phyrfs_inode *inode, int fd, off_t size,
 		return -EINVAL;
 	phyrfs_fd_proc(fd, path);
 	return truncate(path, size) ? -errno : 0;
+}
+
+/* FUSE_SET_ATTR_KILL_SUID is the kernel's FATTR_KILL_SUIDGID. */
+static int attr_set_size(fuse_req_t req, const struct phyrfs_inode *inode, int fd,
+			 const struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+	int err;
+
+	err = phyrfs_changer_enter(req, fd, !(to_set & FUSE_SET_ATTR_KILL_SUID));
+	if (err)
+		return err;
+	do {
+		err = attr_truncate(inode, fd, attr->st_size, fi);
+	} while (phyrfs_caller_again(req, err));
+	return err;
 }
 
 static int attr_set_times(int fd, const struct stat *attr, int to_set)
@@ -182,11 +193,11 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	}
 	/* Owner before mode: a change of owner clears set-id bits. */
 	if (to_set & SET_OWNER || !to_set)
-		err = attr_set_owner(path_fd, attr, to_set, !fuse_req_ctx(req)->uid);
+		err = attr_set_owner(req, path_fd, attr, to_set);
 	if (!err && to_set & FUSE_SET_ATTR_MODE)
 		err = attr_set_mode(path_fd, attr->st_mode);
 	if (!err && to_set & FUSE_SET_ATTR_SIZE)
-		err = attr_set_size(inode, path_fd, attr->st_size, fi);
+		err = attr_set_size(req, inode, path_fd, attr, to_set, fi);
 	if (!err && to_set & SET_TIMES)
 		err = attr_set_times(path_fd, attr, to_set);
 	if (!err)

@@ -76,7 +76,7 @@ static void name_make(fuse_req_t req, fuse_ino_t parent_ino, const char *name,
 		phyrfs_reply_err(req, err);
 		return;
 	}
-	err = phyrfs_caller_enter(req);
+	err = phyrfs_maker_enter(req, node->mode);
 	if (!err) {
 		err = node_make(dir_fd, name, node);
 		phyrfs_caller_leave();
@@ -107,18 +107,21 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		  &(struct new_node){ .mode = S_IFLNK, .target = target });
 }
 
-static int inode_link(struct phyrfs *fs, struct phyrfs_inode *inode, int dir_fd,
+static int inode_link(fuse_req_t req, struct phyrfs_inode *inode, int dir_fd,
 		      const char *name)
 {
 	char from[PHYRFS_PROC_LEN];
 	int err, fd;
 
-	fd = phyrfs_fd_get(fs, inode);
+	fd = phyrfs_fd_get(phyrfs_of(req), inode);
 	if (fd < 0)
 		return fd;
 	/* Follows the link in /proc, not one that it leads to. */
 	phyrfs_fd_proc(fd, from);
-	err = linkat(AT_FDCWD, from, dir_fd, name, AT_SYMLINK_FOLLOW) ? -errno : 0;
+	do {
+		err = linkat(AT_FDCWD, from, dir_fd, name, AT_SYMLINK_FOLLOW) ? -errno
+									      : 0;
+	} while (phyrfs_caller_again(req, err));
 	phyrfs_fd_put(inode);
 	return err;
 }
@@ -133,13 +136,14 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 	if (!err)
 		err = dir_get(req, parent, name, &dir_fd);
 	if (!err) {
-		err = inode_link(phyrfs_of(req), phyrfs_inode_of(req, ino), dir_fd, name);
+		err = inode_link(req, phyrfs_inode_of(req, ino), dir_fd, name);
 		phyrfs_fd_put(parent);
 	}
-	if (err)
+	if (err) {
 		phyrfs_reply_err(req, err);
-	else
+	} else {
 		reply_lookup(req, parent, name, true);
+	}
 }
 
 /*
@@ -193,6 +197,21 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	name_remove(req, parent, name, AT_REMOVEDIR);
 }
 
+static int dir_rename(fuse_req_t req, int old_fd, const char *old_name, int new_fd,
+		      const char *new_name, unsigned int flags)
+{
+	int err = 0;
+
+	if (flags & RENAME_WHITEOUT) /* a device in place of the old name */
+		err = phyrfs_maker_enter(req, S_IFCHR);
+	if (err)
+		return err;
+	do {
+		err = renameat2(old_fd, old_name, new_fd, new_name, flags) ? -errno : 0;
+	} while (phyrfs_caller_again(req, err));
+	return err;
+}
+
 static void op_rename(fuse_req_t req, fuse_ino_t old_ino, const char *old_name,
 		      fuse_ino_t new_ino, const char *new_name, unsigned int flags)
 {
@@ -209,7 +228,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t old_ino, const char *old_name,
 	if (err)
 		goto put_old;
 	frees = !flags && name_holds_space(new_fd, new_name, &st);
-	err = renameat2(old_fd, old_name, new_fd, new_name, flags) ? -errno : 0;
+	err = dir_rename(req, old_fd, old_name, new_fd, new_name, flags);
 	phyrfs_fd_put(new_parent);
 	if (!err && frees)
 		phyrfs_inode_unlinked(phyrfs_of(req), new_parent, &st);

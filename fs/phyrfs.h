@@ -129,6 +129,7 @@ struct phyrfs {
 	size_t nr_pinned_max_root;  /* for root to */
 	size_t nr_pinned_max_names; /* for names, where inodes pin theirs */
 
+	bool sgid_checked;	 /* the kernel says where set-group-ID bits may be */
 	atomic_bool passthrough; /* data may bypass the daemon */
 	atomic_ulong nr_opens_passed;
 	atomic_ulong nr_opens_daemon;
@@ -418,12 +419,36 @@ int phyrfs_cred_start(bool on);
 int phyrfs_cred_keeper(void);
 
 /*
- * Around a call that creates something: it shall belong to the caller of @req and
- * honour the caller's umask, or the default ACL instead. Per thread. After a failed
+ * From here on the calling thread, and those that it starts, have no right to space that
+ * the filesystem of @source_fd keeps for root, except while they act for a caller.
+ */
+void phyrfs_cred_settle(int source_fd);
+
+/*
+ * Around a call that creates something of @mode: it shall belong to the caller of @req
+ * and honour the caller's umask, or the default ACL instead. Per thread. After a failed
  * enter there is nothing to leave.
  */
-int phyrfs_caller_enter(fuse_req_t req);
+int phyrfs_maker_enter(fuse_req_t req, mode_t mode);
 void phyrfs_caller_leave(void);
+
+/*
+ * Before a call that changes the file @fd: as the caller if it has set-id bits, which
+ * survive what is done with @fsetid. phyrfs_caller_again() ends it.
+ */
+int phyrfs_changer_enter(fuse_req_t req, int fd, bool fsetid);
+
+/*
+ * After a call that may take space, and left @result. True: make it again. Without space
+ * for all it is for the caller to get what may be reserved for him.
+ */
+bool phyrfs_caller_again(fuse_req_t req, ssize_t result);
+
+/*
+ * May set-id bits survive this FUSE_WRITE or FUSE_SETXATTR? The kernel knows all groups
+ * and capabilities of the caller, and says it.
+ */
+bool phyrfs_caller_fsetid(fuse_req_t req);
 
 /*
  * Threads run without CAP_FSETID, so that each change of a file's data clears its

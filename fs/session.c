@@ -49,6 +49,14 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	fuse_unset_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV);
 	fuse_set_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
 
+	/*
+	 * The kernel knows all groups of a caller. With an ACL it says whether the
+	 * set-group-ID bit may stay; from the mode of a new file it takes the bit by
+	 * itself since Linux 6.0, and 6.1 has this version of the protocol.
+	 */
+	fs->sgid_checked = fuse_set_feature_flag(conn, FUSE_CAP_SETXATTR_EXT) &&
+			   conn->proto_minor >= 37;
+
 	/* With ACLs, the source decides between umask and default ACL. */
 	if (fuse_set_feature_flag(conn, FUSE_CAP_DONT_MASK))
 		fuse_set_feature_flag(conn, FUSE_CAP_POSIX_ACL);
@@ -100,6 +108,7 @@ static int session_run(struct phyrfs *fs)
 	bool over;
 	int err;
 
+	phyrfs_cred_settle(fs->root.fd);
 	err = ready_start(fs, &thread);
 	phyrfs_cred_start(false);
 	if (err) {

@@ -111,25 +111,32 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	value_reply(req, ino, NULL, size);
 }
 
+/* An ACL is a mode, too: whether the set-group-ID bit stays depends on who sets it. */
+static bool name_is_mode(const char *name)
+{
+	return !strcmp(name, "system.posix_acl_access");
+}
+
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 			const char *value, size_t size, int flags)
 {
-	/* An ACL is a mode, too: root's keeps the set-group-id bit of a directory. */
-	bool fsetid = fuse_req_ctx(req)->uid == 0;
 	struct phyrfs_inode *inode = phyrfs_inode_of(req, ino);
 	char path[PHYRFS_PROC_LEN];
-	int err, fd;
+	int err = 0, fd;
 
 	fd = path_get(req, inode, path);
 	if (fd < 0) {
 		phyrfs_reply_err(req, fd);
 		return;
 	}
-	if (fsetid)
-		phyrfs_fsetid_raise();
-	err = setxattr(path, name, value, size, flags) ? -errno : 0;
-	if (fsetid)
-		phyrfs_fsetid_drop();
+	if (name_is_mode(name))
+		err = phyrfs_changer_enter(req, fd, phyrfs_caller_fsetid(req));
+	if (err)
+		goto put_fd;
+	do {
+		err = setxattr(path, name, value, size, flags) ? -errno : 0;
+	} while (phyrfs_caller_again(req, err));
+put_fd:
 	phyrfs_fd_put(inode);
 	phyrfs_reply_err(req, err);
 }

@@ -31,8 +31,8 @@ fs_start() {
 	fail "$(cat said)"
 }
 
-# fs_pair BLOCK - want and got, each a new filesystem of 64 MiB, which ext4 has in blocks
-# of BLOCK bytes, with a directory dir; and mnt, for phyrfs. They go when the case ends.
+# fs_pair BLOCK [OPTION...] - want and got, each a new filesystem of 64 MiB, which ext4 has
+# in blocks of BLOCK bytes and with more options of mkfs.ext4, with a directory dir; and mnt, for phyrfs. They go when the case ends.
 fs_pair() {
 	local name
 
@@ -42,7 +42,7 @@ fs_pair() {
 	for name in want got; do
 		truncate -s 64M $name.image
 		case ${PHYR_FS-ext4} in
-		ext4) mkfs.ext4 -q -F -b "$1" -N 256 $name.image ;;
+		ext4) mkfs.ext4 -q -F -b "$1" -N 256 "${@:2}" $name.image ;;
 		xfs) mkfs.xfs -q -f --unsupported $name.image 2>/dev/null ;;
 		esac
 		mkdir $name

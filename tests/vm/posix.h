@@ -108,9 +108,12 @@ enum {
 	POSIX_MEMBER,
 	POSIX_SECOND,
 	POSIX_OTHER,
-	POSIX_USERS
+	POSIX_USERS, /* different in what they may */
+	POSIX_MAKER_MEMBER = POSIX_USERS,
+	POSIX_MAKER_SECOND,
+	POSIX_ALL_USERS
 };
-extern const struct posix_user posix_users[POSIX_USERS];
+extern const struct posix_user posix_users[POSIX_ALL_USERS];
 
 /* Become a user; root again by POSIX_ROOT. Dies. */
 void posix_become(int user);

@@ -202,9 +202,25 @@ static void default_acl(void)
 	}
 }
 
+static void who_sets_file(int user, mode_t mode)
+{
+	posix_file("f", "text", 0644);
+	MUST(chown("f", POSIX_OWNER, POSIX_GROUP));
+	MUST(chmod("f", mode));
+	posix_become(user);
+	CALL(acl_set("f", ACCESS, 0));
+	posix_see("f");
+	CALL(acl_set("f", ACCESS, 2));
+	posix_see("f");
+	CALL(removexattr("f", ACCESS));
+	posix_become(POSIX_ROOT);
+	posix_see("f");
+	posix_clear(".");
+}
+
 static void who_sets(void)
 {
-	for (int user = 0; user < POSIX_USERS; user++)
+	for (int user = 0; user < POSIX_ALL_USERS; user++)
 		for (mode_t mode = 02775; mode; mode = mode == 02775 ? 0750 : 0) {
 			posix_label("%s, %o", posix_users[user].name, mode);
 			MUST(mkdir("d", 0777));
@@ -220,6 +236,7 @@ static void who_sets(void)
 			posix_become(POSIX_ROOT);
 			posix_see("d");
 			posix_clear(".");
+			who_sets_file(user, mode);
 		}
 	posix_types();
 	for (const char *const *name = posix_type_names; *name; name++) {

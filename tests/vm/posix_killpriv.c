@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Set-id bits and file capabilities go when the data changes. Not tried as root, for
- * whom they stay on Linux and go on phyrfs, as its man page says.
+ * Set-id bits and file capabilities go when the data changes, depending on who does it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -189,13 +188,14 @@ static void see_capability(void)
 	CALL(getxattr("f", "security.capability", value, sizeof(value)));
 }
 
-static void try(size_t nr, mode_t mode, int user)
+static void try(size_t nr, mode_t mode, int user, gid_t group)
 {
 	int fd;
 
-	posix_label("%s, %o, %s", calls[nr].text, mode, posix_users[user].name);
+	posix_label("%s, %o, %s%s", calls[nr].text, mode, posix_users[user].name,
+		    group ? "" : ", root's group");
 	posix_file("f", "text", 0666);
-	MUST(chown("f", POSIX_OWNER, POSIX_GROUP));
+	MUST(chown("f", POSIX_OWNER, group));
 	MUST(chmod("f", mode));
 	posix_become(user);
 	fd = MUST(open("f", O_RDWR));
@@ -214,10 +214,59 @@ static void bits(void)
 
 	MUST(mkdir("d", 0777));
 	MUST(chmod("d", 0777));
-	for (size_t i = 0; i < t_array_size(calls); i++)
+	for (size_t i = 0; i < t_array_size(calls); i++) {
 		for (size_t j = 0; j < t_array_size(modes); j++)
 			for (size_t k = 0; k < t_array_size(users); k++)
-				try(i, modes[j], users[k]);
+				try(i, modes[j], users[k], POSIX_GROUP);
+		try(i, 06767, POSIX_ROOT, POSIX_GROUP);
+		try(i, 06777, POSIX_ROOT, POSIX_GROUP);
+		try(i, 02767, POSIX_SECOND, POSIX_GROUP);
+		try(i, 06666, POSIX_OTHER, 0);
+	}
+}
+
+/* Who owns the file, or is root, gives it away, or to himself. */
+static void owner(void)
+{
+	static const mode_t modes[] = { 06777, 06767 };
+	static const int users[] = { POSIX_ROOT, POSIX_MAKER, POSIX_MAKER_MEMBER };
+
+	for (size_t i = 0; i < t_array_size(modes); i++)
+		for (size_t j = 0; j < t_array_size(users); j++) {
+			posix_label("%o, %s", modes[i], posix_users[users[j]].name);
+			posix_file("f", "text", 0666);
+			MUST(chown("f", POSIX_OWNER, POSIX_GROUP));
+			MUST(chmod("f", modes[i]));
+			posix_become(users[j]);
+			CALL(chown("f", -1, -1));
+			posix_see("f");
+			CALL(chown("f", -1, posix_users[users[j]].gid));
+			posix_see("f");
+			posix_become(POSIX_ROOT);
+			MUST(unlink("f"));
+		}
+}
+
+/* A new file in a set-group-ID directory, whose maker wants the bit for it, too. */
+static void maker(void)
+{
+	for (int user = 0; user < POSIX_ALL_USERS; user++) {
+		posix_label("%s", posix_users[user].name);
+		MUST(mkdir("d", 0777));
+		MUST(chown("d", POSIX_OWNER, POSIX_GROUP));
+		MUST(chmod("d", 02777));
+		posix_become(user);
+		SHUT(open("d/file", O_CREAT | O_WRONLY, 06775));
+		SHUT(open("d/no program", O_CREAT | O_WRONLY, 06765));
+		CALL(mknod("d/node", S_IFREG | 06775, 0));
+		CALL(mkdir("d/dir", 02775));
+		posix_become(POSIX_ROOT);
+		posix_see("d/file");
+		posix_see("d/no program");
+		posix_see("d/node");
+		posix_see("d/dir");
+		posix_clear(".");
+	}
 }
 
 static void capabilities(void)
@@ -261,7 +310,7 @@ static void capabilities(void)
 }
 
 const struct posix_script posix_killpriv[] = {
-	{ "bits", bits },
-	{ "capability", capabilities },
+	{ "bits", bits },   { "owner", owner },
+	{ "maker", maker }, { "capability", capabilities },
 	{ NULL, NULL },
 };

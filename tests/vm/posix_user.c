@@ -8,12 +8,14 @@
 
 #include "posix.h"
 
-const struct posix_user posix_users[POSIX_USERS] = {
+const struct posix_user posix_users[POSIX_ALL_USERS] = {
 	[POSIX_ROOT] = { "root", 0, 0, 0, 6 },
 	[POSIX_MAKER] = { "owner", POSIX_OWNER, 3001, 0, 6 },
 	[POSIX_MEMBER] = { "member", 1002, POSIX_GROUP, 0, 3 },
 	[POSIX_SECOND] = { "second", 1003, 3003, POSIX_GROUP, 3 },
 	[POSIX_OTHER] = { "other", 1004, 3004, 0, 0 },
+	[POSIX_MAKER_MEMBER] = { "owner, member", POSIX_OWNER, POSIX_GROUP, 0, 6 },
+	[POSIX_MAKER_SECOND] = { "owner, second", POSIX_OWNER, 3001, POSIX_GROUP, 6 },
 };
 
 void posix_become(int user)

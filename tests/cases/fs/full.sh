@@ -14,7 +14,7 @@
 . "${0%/*}/../../vm/fs.sh"
 export PATH=/usr/bin:$PATH:/usr/sbin
 
-fs_pair 1024
+fs_pair 1024 -m 0 # what is kept for root is fs/reserve's matter
 fs_start got/dir mnt
 
 cat >full.py <<-'END'
