@@ -261,6 +261,8 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	do {
 		err = fallocate(fi->fh, mode, offset, len) ? -errno : 0;
 	} while (phyrfs_caller_again(req, err));
+	if (err) /* it may have done a part */
+		phyrfs_attr_changed(req, ino);
 reply:
 	phyrfs_reply_err(req, err);
 }
@@ -292,6 +294,8 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		if (ret < 0)
 			ret = -errno;
 	} while (phyrfs_caller_again(req, ret));
+	if (ret < 0)
+		phyrfs_attr_changed(req, ino_out);
 reply:
 	reply_written(req, ret);
 }

@@ -67,6 +67,8 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg
 	if (known[i].set)
 		memcpy(&value, in_buf, known[i].bytes);
 	err = ioctl(fd, cmd, &value) ? -errno : 0;
+	if (known[i].set) /* which touches the file even if it fails */
+		phyrfs_attr_changed(req, ino);
 	if (err)
 		phyrfs_reply_err(req, err);
 	else

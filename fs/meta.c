@@ -93,6 +93,15 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	reply_attr(req, err, &st);
 }
 
+void phyrfs_attr_changed(fuse_req_t req, fuse_ino_t ino)
+{
+	struct phyrfs *fs = phyrfs_of(req);
+
+	/* Attributes without data. An error means that it does not know the file. */
+	if (fs->opts.timeout_s > 0)
+		fuse_lowlevel_notify_inval_inode(fs->se, ino, -1, 0);
+}
+
 /*
  * Clears set-id bits as chown(2) does, so also when nothing is to be set. Which ones
  * depends, for a file with the set-group-id bit, on the caller's groups, of which the

@@ -140,6 +140,7 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent,
 		phyrfs_fd_put(parent);
 	}
 	if (err) {
+		phyrfs_attr_changed(req, ino); /* ext4 has set its ctime before */
 		phyrfs_reply_err(req, err);
 	} else {
 		reply_lookup(req, parent, name, true);

@@ -490,6 +490,14 @@ int phyrfs_direct_check(struct phyrfs *fs);
  */
 void *phyrfs_ready_thread(void *arg);
 
+/* ---------------------------------------------------------------------- meta.c */
+
+/*
+ * Before the reply to a request that has changed attributes of @ino, or may have, and
+ * with which the kernel does not expect it: it shall ask for them again.
+ */
+void phyrfs_attr_changed(fuse_req_t req, fuse_ino_t ino);
+
 /* ------------------------------------------------------------------- sandbox.c */
 
 /* From here on no thread can do what no operation needs. */

@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -161,6 +163,21 @@ static int do_copy(int fd)
 static int do_fchmod(int fd)
 {
 	return fchmod(fd, 0600);
+}
+
+static int do_flags(int fd)
+{
+	int flags = FS_NOATIME_FL;
+
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
+/* Fails without quotas, but may have touched the file. */
+static int do_project(int fd)
+{
+	struct fsxattr attr = { .fsx_projid = 5 };
+
+	return ioctl(fd, FS_IOC_FSSETXATTR, &attr);
 }
 
 static int do_fsync(int fd)
@@ -321,6 +338,9 @@ static void attributes(void)
 	STEP(chmod("f", 0644));
 	STEP(chmod("d", 0700));
 	STEP(with("f", O_RDONLY, do_fchmod));
+	STEP(with("f", O_RDONLY, do_flags));
+	STEP(with("f", O_RDONLY, do_project));
+	STEP(with("d", O_RDONLY, do_flags));
 	STEP(chown("f", 1, 1));
 	STEP(chown("f", -1, -1));
 	STEP(lchown("l", 1, 1));

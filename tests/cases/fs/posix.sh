@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: thousands of calls give the same on a directory and on phyrfs over it
-# red: return success from an operation of fs/ without its system call, e.g. fallocate; with cache=always, reply to SETATTR with what was before; do without FUSE_CAP_SETXATTR_EXT, or phyrfs_changer_enter()
+# red: return success from an operation of fs/ without its system call, e.g. fallocate; with cache=always, reply to SETATTR with what was before, or leave out phyrfs_attr_changed() in op_ioctl; do without FUSE_CAP_SETXATTR_EXT, or phyrfs_changer_enter()
 # iommu: any
 # host: yes
 # time: 300
