@@ -17,7 +17,7 @@
  *   early: by the thread that takes a request and leaves no reader, wants a thread to be
  *   started, or has found the end of the session.
  * - Only the main thread starts threads, since they inherit its credentials and umask.
- * - A parked thread waits for its own condition, and the last to park is the first to be
+ * - A parked thread waits for its own semaphore, and the last to park is the first to be
  *   let out, so that those nobody needs can end. Who takes it from the list counts it as
  *   a reader; if its time is up in that moment, it reads all the same.
  * - A thread that the source held up longer than a tick is not counted as one that works,
@@ -33,6 +33,7 @@
 #include <errno.h>
 #include <linux/fuse.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,7 @@ struct loop_thread {
 	pthread_t id;
 	char *memory;	       /* MEMORY_BYTES */
 	enum loop_state state; /* loop->lock */
-	pthread_cond_t let_out;
+	sem_t let_out;
 	LIST_ENTRY(loop_thread) all, parked; /* loop->lock */
 };
 
@@ -86,8 +87,7 @@ struct loop {
 	struct fuse_session *se;
 	pthread_t main;
 	pthread_attr_t attr; /* of its threads */
-	pthread_condattr_t cond_attr;
-	sigset_t open_mask; /* of the main thread while it sleeps */
+	sigset_t open_mask;  /* of the main thread while it sleeps */
 
 	pthread_mutex_t lock; /* all below */
 	LIST_HEAD(, loop_thread) all, parked;
@@ -133,7 +133,7 @@ static void loop_let_out(struct loop *loop)
 		LIST_REMOVE(thread, parked);
 		loop->nr[PARKED]--;
 		thread->state = READING;
-		pthread_cond_signal(&thread->let_out);
+		sem_post(&thread->let_out);
 	} else if (loop->nr_threads + loop->nr_to_start < NR_THREADS_MAX) {
 		loop->nr_to_start++;
 		loop_kick(loop);
@@ -170,13 +170,13 @@ static struct loop_thread *thread_new(struct loop *loop)
 	}
 	thread->loop = loop;
 	thread->state = READING;
-	pthread_cond_init(&thread->let_out, &loop->cond_attr);
+	sem_init(&thread->let_out, 0, 0);
 	return thread;
 }
 
 static void thread_free(struct loop_thread *thread)
 {
-	pthread_cond_destroy(&thread->let_out);
+	sem_destroy(&thread->let_out);
 	munmap(thread->memory, MEMORY_BYTES);
 	free(thread);
 }
@@ -206,40 +206,54 @@ static void thread_taken(struct loop_thread *thread, uint32_t id)
 	pthread_mutex_unlock(&loop->lock);
 }
 
-/* False if nobody needed it. */
-static bool thread_park(struct loop_thread *thread)
+static void thread_park(struct loop_thread *thread)
 {
-	struct loop *loop = thread->loop;
+	thread_set(thread, PARKED);
+	LIST_INSERT_HEAD(&thread->loop->parked, thread, parked);
+}
+
+/* Its time is up, if it has not been let out in the meantime. */
+static bool thread_unpark(struct loop_thread *thread)
+{
+	bool unneeded;
+
+	pthread_mutex_lock(&thread->loop->lock);
+	unneeded = thread->state == PARKED;
+	if (unneeded)
+		LIST_REMOVE(thread, parked);
+	pthread_mutex_unlock(&thread->loop->lock);
+	return unneeded;
+}
+
+/* False if nobody has let it out for so long. */
+static bool thread_wait(struct loop_thread *thread)
+{
 	struct timespec until;
-	int err = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += PARKED_S;
-	thread_set(thread, PARKED);
-	LIST_INSERT_HEAD(&loop->parked, thread, parked);
-	while (thread->state == PARKED && !err && !loop->end)
-		err = pthread_cond_timedwait(&thread->let_out, &loop->lock, &until);
-	if (thread->state != PARKED)
-		return true;
-	LIST_REMOVE(thread, parked);
-	return false;
+	while (sem_clockwait(&thread->let_out, CLOCK_MONOTONIC, &until))
+		if (errno == ETIMEDOUT && thread_unpark(thread))
+			return false;
+	return true;
 }
 
 /* Is it to read again? */
 static bool thread_done(struct loop_thread *thread)
 {
 	struct loop *loop = thread->loop;
-	bool reads = true;
+	bool parks, end;
 
 	pthread_mutex_lock(&loop->lock);
 	loop->nr_done++;
-	if (loop->nr[READING] < loop->nr_wanted)
-		thread_set(thread, READING);
+	end = loop->end;
+	parks = !end && loop->nr[READING] >= loop->nr_wanted;
+	if (parks)
+		thread_park(thread);
 	else
-		reads = thread_park(thread);
-	reads = reads && !loop->end;
+		thread_set(thread, READING);
 	pthread_mutex_unlock(&loop->lock);
-	return reads;
+	return !end && (!parks || thread_wait(thread));
 }
 
 /*
@@ -370,9 +384,9 @@ static void loop_note_stuck(struct loop *loop)
 {
 	struct loop_thread *thread;
 
-	LIST_FOREACH(thread, &loop->all, all)
-	if (thread->state == WORKING)
-		thread_set(thread, STUCK);
+	LIST_FOREACH (thread, &loop->all, all)
+		if (thread->state == WORKING)
+			thread_set(thread, STUCK);
 }
 
 static void loop_tick(struct loop *loop, uint64_t done)
@@ -423,12 +437,12 @@ static bool loop_end(struct loop *loop)
 	struct loop_thread *thread;
 
 	loop->end = true;
-	LIST_FOREACH(thread, &loop->parked, parked)
-	pthread_cond_signal(&thread->let_out);
+	while (!LIST_EMPTY(&loop->parked))
+		loop_let_out(loop);
 	for (unsigned int ms = 0; ms < END_MS && loop->nr_threads; ms++) {
-		LIST_FOREACH(thread, &loop->all, all)
-		if (thread->state == READING)
-			pthread_kill(thread->id, WAKE);
+		LIST_FOREACH (thread, &loop->all, all)
+			if (thread->state == READING)
+				pthread_kill(thread->id, WAKE);
 		loop_sleep(loop, true);
 	}
 	return !loop->nr_threads;
@@ -468,14 +482,11 @@ static struct loop *loop_new(struct fuse_session *se)
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_attr_init(&loop->attr);
 	pthread_attr_setstacksize(&loop->attr, STACK_BYTES);
-	pthread_condattr_init(&loop->cond_attr);
-	pthread_condattr_setclock(&loop->cond_attr, CLOCK_MONOTONIC);
 	return loop;
 }
 
 static void loop_free(struct loop *loop)
 {
-	pthread_condattr_destroy(&loop->cond_attr);
 	pthread_attr_destroy(&loop->attr);
 	pthread_mutex_destroy(&loop->lock);
 	free(loop);
