@@ -145,7 +145,7 @@ static void loop_let_out(struct loop *loop)
 
 static void loop_fail(struct loop *loop, int err)
 {
-	/* unmounted or aborted: see loop_aborted() */
+	/* Unmounted, or aborted: the keeper knows. */
 	if (err != -ENODEV && err != -ECONNABORTED) {
 		pthread_mutex_lock(&loop->lock);
 		loop->err = err;
