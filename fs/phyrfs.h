@@ -530,8 +530,7 @@ void phyrfs_loop_init(struct fuse_conn_info *conn);
 /*
  * Serve the session until a signal, the kernel or an error ends it. fs->stuck then tells
  * whether threads are left that the source holds up, and that use @fs for ever: the
- * process cannot free it, and has to _exit(2). -ECONNABORTED: the mount is still there,
- * but dead.
+ * process cannot free it, and has to _exit(2).
  */
 int phyrfs_loop(struct phyrfs *fs);
 
