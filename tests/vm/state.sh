@@ -141,7 +141,7 @@ state_banner() {
 
 	echo "Linux $(uname -r), IOMMU $LAB_IOMMU. Ctrl-D ends the machine."
 	for dir in PHYR_DIR PHYR_MNT; do
-		what=$(findmnt -n -o FSTYPE,SOURCE "${!dir}") || what='nothing mounted'
+		what=$(findmnt -n -o FSTYPE,SOURCE -M "${!dir}") || what='nothing mounted'
 		echo "\$$dir = ${!dir}: $what"
 	done
 	echo "\$PHYR_BAR = $PHYR_BAR: $((PHYR_BAR_SIZE >> 20)) MiB of device memory, to mmap"
