@@ -15,7 +15,7 @@ build_dir() {
 	# Two labs in one checkout take turns to build; running is not covered.
 	exec {build_lock}>"$BUILD/lock"
 	flock -n "$build_lock" || say "waiting for another lab to finish building"
-	flock "$build_lock"
+	lab_wait flock "$build_lock"
 }
 
 build_unlock() {

@@ -32,7 +32,7 @@ debug_make() {
 
 	exec {lock}>"$LAB_CACHE/debug.lock"
 	flock -n "$lock" || say "waiting for another lab to finish the debug kernel"
-	flock "$lock"
+	lab_wait flock "$lock"
 	if ! DEBUG_DIR=$(debug_cached); then
 		work=$(mktemp -d "$LAB_CACHE/debug.new.XXXXXX") || die "cannot make a directory"
 		lab_litter+=("$work")
@@ -41,10 +41,10 @@ debug_make() {
 	exec {lock}>&-
 }
 
+# debug_build DIR - each step with its seconds, in one log
 debug_build() {
 	local work=$1 tools=$1/tools log version deb
 
-	say "making the debug kernel (a quarter of an hour or more, 5 GB)"
 	mkdir "$tools" "$work/source"
 	log=$(sysroot_log debug) || exit
 	sysroot_apt_setup "$work" "$log" || die "no package lists, is the network there?"
@@ -66,28 +66,26 @@ debug_build() {
 	dpkg-deb --fsys-tarfile "$deb" |
 		tar -xO "./usr/src/$DEBUG_SOURCE.tar.xz" |
 		tar -xJ --strip-components=1 -C "$work/source" || die "cannot unpack $deb"
-	debug_compile "$work"
+	debug_compile "$work" "$log"
 	rm -rf -- "${DEBUG_DIR:?}" "$tools" "$deb" "$work"/{cache,state}
 	mv -T "$work" "$DEBUG_DIR" || die "cannot rename the new debug kernel"
 	say "the debug kernel is $DEBUG_DIR"
 }
 
 # The kernel has no modules, but their target writes the symbols that ours are built against.
-# Shows how far it is: a line of make is an object, and there are about 2,000.
 debug_compile() {
 	local DEBUG_DIR=$1 SYSROOT_OVER=$1/tools
-	local log=$LAB_CACHE/debug.log
+	local log=$2
 
 	mkdir "$1/build"
 	cp "$LAB_TESTS/vm/debug.config" "$1/config"
 	debug_configure "$1" || die "the debug kernel's config failed, see $1"
 	# shellcheck disable=SC2016
-	sysroot_run "$1" sh -c 'make -C /mnt/build "-j$(nproc)" bzImage modules modules_prepare &&
-		[ -s /mnt/build/Module.symvers ] &&
-		: >/mnt/complete' 2>&1 | tee "$log" |
-		awk 'NR % 100 == 0 { printf "\rlab: %d files of the debug kernel", NR; fflush() }
-			END { print "" }' >&2
-	[ -e "$1/complete" ] || die "the debug kernel does not build: see $log"
+	step_run "$log" "making the debug kernel (a quarter of an hour or more, 5 GB)" \
+		sysroot_run "$1" sh -c '
+			make -C /mnt/build "-j$(nproc)" bzImage modules modules_prepare &&
+				[ -s /mnt/build/Module.symvers ] &&
+				: >/mnt/complete' || die "the debug kernel does not build"
 	# The rest of it is of no use any more.
 	find "$1/build" \( -name '*.o' -o -name '*.a' -o -name '.tmp_vmlinux*' \) \
 		! -path '*/scripts/*' ! -path '*/tools/*' -delete

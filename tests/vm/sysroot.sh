@@ -94,7 +94,7 @@ sysroot_make() {
 
 	exec {lock}>"$SYSROOT.lock"
 	flock -n "$lock" || say "waiting for another lab to finish the sysroot"
-	flock "$lock"
+	lab_wait flock "$lock"
 	if ! sysroot_complete "$SYSROOT"; then
 		[ -e "$SYSROOT" ] && say "the sysroot in the cache is damaged, making it again"
 		rm -rf --one-file-system -- "$SYSROOT" "$SYSROOT".new.*
