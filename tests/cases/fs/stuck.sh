@@ -62,7 +62,7 @@ for i in range(500):
     os.close(os.open("at/new", os.O_CREAT))
     os.unlink("at/new")
 print("one caller:", nr_threads(), "threads")
-if nr_threads() > 8:
+if nr_threads() > 64: # each time that the machine lets one wait, one more
     sys.exit("too many")
 
 fcntl.fcntl(lease, fcntl.F_SETLEASE, fcntl.F_WRLCK)
