@@ -62,6 +62,8 @@ uint64_t phyrfs_attach_attrs_named(const char *words)
 /*
  * The flags of the source and those of the options. Times of access are what the source
  * was opened with: an ordinary user cannot have them otherwise than they are (source.c).
+ * One mount has the same flags everywhere, and those below the source, now or later, may
+ * be there for files that nobody trusts.
  */
 static int mount_attrs(const struct phyrfs *fs, uint64_t *ret_attrs)
 {
@@ -74,6 +76,8 @@ static int mount_attrs(const struct phyrfs *fs, uint64_t *ret_attrs)
 	attrs = phyrfs_attach_attrs(&st);
 	if (((attrs & ~opts->mount_attrs_clear) | opts->mount_attrs) != attrs)
 		return -EPERM;
+	if (opts->submounts)
+		attrs |= MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 	*ret_attrs = attrs | opts->flags;
 	return 0;
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: filesystems below the source are not shown, or shown such that no two files are taken for one
-# red: in phyrfs_number, return ino for any device; leave the mount's id out of inode_key; clone the source recursively without -o submounts; never put a mount; have a mount namespace in any case (jail.c); or ask with AT_STATX_SYNC_AS_STAT in fd.c
+# red: in phyrfs_number, return ino for any device; leave the mount's id out of inode_key; clone the source recursively without -o submounts; never put a mount; have a mount namespace in any case (jail.c); ask with AT_STATX_SYNC_AS_STAT in fd.c; or leave out what attach.c does for -o submounts
 # iommu: any
 # host: yes
 # time: 240
@@ -170,6 +170,19 @@ $here/at/x" ] || fail 'one directory is taken for the other'
 ! mv at/m1 at/s/m1x --no-copy 2>/dev/null || fail 'a name went from one filesystem to the other'
 ! ln at/m1 at/s/m1x 2>/dev/null || fail 'a link from one filesystem to the other'
 [ ! -e src/d/s/m1x ] && [ -e src/d/m1 ] || fail 'and it is somewhere'
+# Whoever may mount a disk with nosuid and nodev gets no more by it here.
+as_nobody=(setpriv --reuid nobody --regid nogroup --clear-groups)
+mkdir src/d/usb
+mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs src/d/usb
+cp /usr/bin/id src/d/usb
+chmod 4755 src/d/usb/id
+mknod -m 666 src/d/usb/null c 1 3
+unmount at
+mounted src/d at -o submounts,allow_other
+[ "$("${as_nobody[@]}" at/usb/id -u)" = "$(id -u nobody)" ] || fail 'a set-user-ID program counts'
+! "${as_nobody[@]}" cat at/usb/null 2>/dev/null || fail 'a device can be opened'
+unmount src/d/usb
+rmdir src/d/usb
 unmount src/d/s
 [ ! -e at/s/o1 ] || fail 'it is gone, and shown'
 unmount at
