@@ -24,11 +24,14 @@ fs_start() {
 	(ulimit -n "${fs_fds:-$(ulimit -n)}" && exec phyrfs -f "$@") 2>said &
 	pid=$!
 	for _ in {1..600}; do
-		# shellcheck disable=SC2034 # for the case
-		! mountpoint -q "$2" || ! server=$(pgrep -P "$pid") || return 0
+		# the filter of system calls is the last before it is ready
+		! grep -qs '^Seccomp:	2' "/proc/$pid/status" || break
+		[ -d "/proc/$pid" ] || fail "$(cat said)"
 		sleep 0.1
 	done
-	fail "$(cat said)"
+	mountpoint -q "$2" || fail "$(cat said)"
+	# shellcheck disable=SC2034 # for the case
+	server=$(pgrep -P "$pid")
 }
 
 # fs_pair BLOCK [OPTION...] - want and got, each a new filesystem of 64 MiB, which ext4 has

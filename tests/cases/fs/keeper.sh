@@ -153,7 +153,7 @@ for signal in TERM INT HUP; do
 	no_mount
 	[ "$(grep -c 'before it was ready' said)" = 1 ] || fail "SIG$signal: $(cat said)"
 done
-held delay_enter=2000000 "$T_DIR" "$at"
+held signal=STOP "$T_DIR" "$at"
 kill -KILL "$starter"
 wait $tracer || :
 no_mount
