@@ -166,13 +166,14 @@ int phyrfs_fds_init(struct phyrfs *fs)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	nr = limit.rlim_cur;
 	fds_make_room(fs, nr);
-	/* The other half is for open files. */
+	/* Half of them for inodes; open files may have more, if inodes give theirs back. */
 	fs->nr_fds_max = nr / 2;
+	if (fs->root.mount->fd < 0)
+		nr -= fs->nr_fds_max;
 	nr = nr > NR_BASE ? nr - NR_BASE : 0;
 	reserve = nr / 4 < NR_RESERVE ? nr / 4 : NR_RESERVE;
 	fs->nr_pinned_max = nr - reserve;
 	fs->nr_pinned_max_root = nr - reserve / 2;
-	fs->nr_pinned_max_names = nr - reserve / 4;
 	return 0;
 }
 
@@ -196,7 +197,7 @@ void phyrfs_fd_unpin(struct phyrfs *fs)
 
 int phyrfs_fds_room(const struct phyrfs *fs)
 {
-	return fs->nr_pinned < fs->nr_pinned_max_names ? 0 : -ENFILE;
+	return fs->nr_fds_pinned < fs->nr_fds_max ? 0 : -ENFILE;
 }
 
 /* ------------------------------------------------------------------------ take */
@@ -315,7 +316,6 @@ void phyrfs_fds_trim(struct phyrfs *fs)
 void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
 	if (inode->mount->fd < 0) {
-		fs->nr_pinned++;
 		fs->nr_fds_pinned++;
 		return;
 	}
@@ -326,10 +326,8 @@ void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode)
 
 void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode)
 {
-	if (inode->mount->fd < 0) {
-		fs->nr_pinned--;
+	if (inode->mount->fd < 0)
 		fs->nr_fds_pinned--;
-	}
 	if (!inode->listed)
 		return;
 	TAILQ_REMOVE(&fs->fds, inode, fds);

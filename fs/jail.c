@@ -9,7 +9,7 @@
  * other namespace, which would unmount it.
  *
  * Only with -o submounts is the clone mounted, in a namespace of its own, where mounts
- * that come and go below the source arrive.
+ * that come and go below the source arrive, if the source's mount is shared.
  */
 #include "phyrfs.h"
 
@@ -55,7 +55,7 @@ int phyrfs_jail_prepare(const struct phyrfs *fs)
 	int err;
 
 	jail.pending = true; /* there are no threads yet */
-	if (!fs->opts.submounts)
+	if (!fs->mounts_arrive)
 		return 0;
 	/* Slave: what is unmounted outside, meanwhile, is not kept busy here. */
 	if (!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL))
@@ -92,7 +92,7 @@ int phyrfs_jail_enter(const struct phyrfs *fs)
 {
 	int err;
 
-	err = fs->opts.submounts ? jail_pivot(fs) : jail_chroot(fs);
+	err = fs->mounts_arrive ? jail_pivot(fs) : jail_chroot(fs);
 	if (err)
 		jail_say(fs, err);
 	pthread_mutex_lock(&jail.lock);

@@ -101,7 +101,8 @@ struct phyrfs {
 	struct phyrfs_options opts;
 	struct fuse_session *se;
 	struct phyrfs_inode root;
-	bool no_xdev; /* names on other mounts are refused */
+	bool no_xdev;	    /* names on other mounts are refused */
+	bool mounts_arrive; /* what is mounted below the source later is there, too */
 
 	pthread_mutex_t table_lock;
 	struct phyrfs_inode **buckets; /* table_lock */
@@ -121,13 +122,12 @@ struct phyrfs {
 	TAILQ_HEAD(, phyrfs_inode) fds; /* can be given back; table_lock */
 	size_t nr_fds;			/* in it; table_lock */
 	size_t nr_fds_max;
-	pthread_cond_t fds_cond;    /* an inode's fd was, or was not, taken */
-	size_t nr_closing;	    /* is taken at the moment; table_lock */
-	size_t nr_fds_pinned;	    /* of inodes, cannot be given back; table_lock */
-	atomic_size_t nr_pinned;    /* of these and others */
-	size_t nr_pinned_max;	    /* for users to open files */
-	size_t nr_pinned_max_root;  /* for root to */
-	size_t nr_pinned_max_names; /* for names, where inodes pin theirs */
+	pthread_cond_t fds_cond;     /* an inode's fd was, or was not, taken */
+	size_t nr_closing;	     /* is taken at the moment; table_lock */
+	atomic_size_t nr_fds_pinned; /* of inodes, cannot be given back; at most nr_fds_max */
+	atomic_size_t nr_pinned;     /* of open files */
+	size_t nr_pinned_max;	     /* for users to open files */
+	size_t nr_pinned_max_root;   /* for root to */
 
 	bool sgid_checked;	 /* the kernel says where set-group-ID bits may be */
 	atomic_bool passthrough; /* data may bypass the daemon */

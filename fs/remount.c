@@ -78,7 +78,13 @@ static const char *remount_impossible(const struct phyrfs_options *opts,
 	return NULL;
 }
 
-/* As a new mount would have them: those of the source, and what the options say. */
+#define ATTRS_KEPT (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+
+/*
+ * As a new mount would have them: those of the source, and what the options say. But
+ * nosuid and nodev stay: -o submounts may have added them, and mount.fuse3(8) asks for
+ * the contrary each time.
+ */
 static uint64_t remount_attrs(const struct phyrfs_options *opts,
 			      const struct mounted *mounted)
 {
@@ -87,6 +93,11 @@ static uint64_t remount_attrs(const struct phyrfs_options *opts,
 
 	if (opts->source[0] == '/' && !statvfs(opts->source, &st))
 		attrs = phyrfs_attach_attrs(&st);
+	if (mounted->attrs & ~attrs & ~opts->flags & ATTRS_KEPT)
+		phyrfs_message("nosuid and nodev stay on %s; 'mount -o "
+			       "remount,bind,suid,dev' takes them off",
+			       opts->mountpoint);
+	attrs |= mounted->attrs & ATTRS_KEPT;
 	return (attrs | opts->flags) & ~(uint64_t)ATTRS_ATIME;
 }
 

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libmount/libmount.h>
 #include <limits.h>
 #include <mntent.h>
 #include <stdio.h>
@@ -73,6 +74,27 @@ static int source_clone(const struct phyrfs_options *opts, int dir_fd, int *ret_
 	return 0;
 }
 
+/* Does what is mounted below the source come to its clones, too? */
+static bool source_is_shared(int dir_fd)
+{
+	struct libmnt_table *table;
+	unsigned long propagation = 0;
+	struct libmnt_fs *mount;
+	struct libmnt_iter *iter;
+	struct statx st;
+
+	if (statx(dir_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st))
+		return false;
+	table = mnt_new_table_from_file("/proc/self/mountinfo");
+	iter = mnt_new_iter(MNT_ITER_FORWARD);
+	while (table && iter && !mnt_table_next_fs(table, iter, &mount))
+		if ((uint64_t)mnt_fs_get_id(mount) == st.stx_mnt_id)
+			mnt_fs_get_propagation(mount, &propagation);
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+	return propagation & MS_SHARED;
+}
+
 /* Is @path below @dir? */
 static bool path_is_below(const char *path, const struct phyrfs_inode *dir)
 {
@@ -115,11 +137,13 @@ static int source_root(struct phyrfs *fs, int *ret_fd)
 		*ret_fd = dir_fd;
 		return 0;
 	}
-	if (err)
+	if (err) {
 		close(dir_fd);
-	else
-		fs->source_fd = dir_fd;
-	return err;
+		return err;
+	}
+	fs->source_fd = dir_fd;
+	fs->mounts_arrive = fs->opts.submounts && source_is_shared(dir_fd);
+	return 0;
 }
 
 /* What has the root before the table has it: the first inode of the first mount. */

@@ -157,7 +157,10 @@ mount -o remount,rw "$at"
 touch "$at/f"
 mount -o remount,nosuid,nodev,noexec,nosymfollow "$at"
 is "fuse.phyrfs $source rw,nosuid,nodev,noexec,noatime,nosymfollow,default_permissions,allow_other" shown
-mount -o remount,suid,dev,exec,symfollow "$at"
+mount -o remount,suid,dev,exec,symfollow "$at" 2>said
+grep -q 'nosuid and nodev stay' said || fail "$(cat said)"
+is "fuse.phyrfs $source rw,nosuid,nodev,noatime,default_permissions,allow_other" shown
+mount -i -o remount,bind,suid,dev "$at"
 is "fuse.phyrfs $source rw,noatime,default_permissions,allow_other" shown
 exec 3>"$at/f"
 fails_with 'files are open for writing' mount -o remount,ro "$at"

@@ -183,6 +183,20 @@ mounted src/d at -o submounts,allow_other
 ! "${as_nobody[@]}" cat at/usb/null 2>/dev/null || fail 'a device can be opened'
 unmount src/d/usb
 rmdir src/d/usb
+unmount at
+# Where no mount arrives later, none can be removed, either.
+mount --make-private src
+mounted src/d at -o submounts
+mkdir src/d/later
+mount -t tmpfs tmpfs src/d/later
+! rmdir at/later 2>error || fail 'rmdir at/later: done'
+grep -q 'Device or resource busy' error || fail "$(cat error)"
+mountpoint -q src/d/later || fail 'a filesystem was unmounted'
+unmount at
+unmount src/d/later
+rmdir src/d/later
+mount --make-shared src
+mounted src/d at -o submounts
 unmount src/d/s
 [ ! -e at/s/o1 ] || fail 'it is gone, and shown'
 unmount at
