@@ -117,7 +117,7 @@ build_initramfs() {
 	build_step "initramfs-$version" bash -eu -o pipefail -c '
 		version=$1
 		cd /tmp
-		mkdir -p bin modules proc sys dev lower rw new
+		mkdir -p bin modules proc sys dev lower machine rw new
 		cp /bin/busybox bin/
 		cp /src/tests/vm/initramfs init
 		chmod +x init

@@ -36,9 +36,12 @@ cmd_test() {
 				test_result FAIL "build/modules-$kernel" 0 "does not build"
 			fi
 		done
-		build_unlock
 		test_plan
-		grep -q '^FAIL build/user' "$test_dir/results" || test_run_boots
+		grep -q '^FAIL build/user' "$test_dir/results" || {
+			fresh_prepare "${test_boots[@]}"
+			build_unlock
+			test_run_boots
+		}
 	fi
 	test_summary
 }
@@ -80,7 +83,7 @@ test_plan() {
 	test_boots=()
 	for name in "${test_cases[@]}"; do
 		while read -r kernel iommu fs kind; do
-			if [ "$kind" = shared ] || [ "$kind" = native ]; then
+			if [[ $kind =~ ^(shared|native|fresh)$ ]]; then
 				boots["$kernel $iommu $kind $fs"]+=" $fs:$name"
 			else
 				test_boots+=("$kernel $iommu $kind $fs:$name")
@@ -99,6 +102,12 @@ test_plan() {
 test_places() {
 	local name=$1 on=() at=("${iommus[@]}") fs=(ext4 xfs) kind=shared only any kernel
 
+	# a tree of its own: once
+	if [ -n "$(test_header "$name" root)" ]; then
+		[[ " ${kernels[*]} " != *" 6.12 "* ]] ||
+			echo "6.12 ${iommus[0]} none $(test_header "$name" root)"
+		return
+	fi
 	only=$(test_header "$name" kernel) any=$(test_header "$name" fs)
 	[ "$(test_header "$name" boot)" != own ] || kind=own
 	[ "$(test_header "$name" iommu)" != any ] || at=("${iommus[0]}")
@@ -212,14 +221,22 @@ test_boot() {
 	local kernel=$1 iommu=$2 kind=$3 icount='' status before
 	shift 3
 
-	if [ "$kind" = native ]; then
+	case $kind in
+	native)
 		native_boot "$@"
 		return
-	fi
+		;;
+	chroot)
+		fresh_chroot "$@"
+		return
+		;;
+	fresh) fresh_install || return ;;
+	esac
 	[ "$kind" != icount ] || icount=yes
 	test_left=("$@") test_again=
 	while [ ${#test_left[@]} -gt 0 ]; do
 		vm_new "$kernel" "$iommu" "$icount" ext4
+		[ "$kind" != fresh ] || fresh_boot
 		vm_job=(suite "${test_left[@]}")
 		vm_on_line=test_on_line
 		vm_timeout=0

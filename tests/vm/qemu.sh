@@ -27,6 +27,7 @@ vm_new() {
 	[ -n "$vm_version" ] || die "the sysroot has no kernel $1"
 	vm_kernel=$1 vm_iommu=$2 vm_icount=$3 vm_fs=$4
 	vm_name=$1-iommu-$2${3:+-icount}
+	vm_root=$SYSROOT vm_image=$(sysroot_kernel_image "$vm_version") vm_machine=''
 	vm_share='' vm_tty='' vm_bench='' vm_live='' vm_quiet='' vm_timeout=$PHYR_LAB_TIMEOUT
 	# Its checks make it three to six times slower, and the limits so much wider.
 	vm_slow=1
@@ -34,14 +35,14 @@ vm_new() {
 	vm_repeat='' vm_source='' vm_on_line=true vm_job=() vm_result=''
 }
 
-# Large files that the guest writes at memory speed belong in memory, if there is room.
+# vm_run_dir - prints a new directory. Large files that the guest writes at memory speed
+# belong in memory, if there is room.
 vm_run_dir() {
 	local base=${TMPDIR:-/tmp} free
 
 	free=$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)
 	[ "${free:-0}" -gt 3000000 ] && base=/dev/shm
-	vm_dir=$(mktemp -d "$base/phyrfs-lab.XXXXXX") || die "cannot make a directory in $base"
-	lab_litter+=("$vm_dir")
+	mktemp -d "$base/phyrfs-lab.XXXXXX" || die "cannot make a directory in $base"
 }
 
 # A new directory for the logs of one VM
@@ -55,7 +56,8 @@ vm_log_dir() {
 vm_prepare() {
 	local port
 
-	vm_run_dir
+	vm_dir=$(vm_run_dir) || exit
+	lab_litter+=("$vm_dir")
 	vm_log_dir
 	truncate -s 256M "$vm_dir/bar"
 	truncate -s 64M "$vm_dir/bar2"
@@ -68,6 +70,8 @@ vm_prepare() {
 		mkfifo "$vm_dir/$port"
 	done
 	build_snapshot "$vm_version" "$vm_dir"
+	# A machine of its own has what it installed.
+	[ -z "$vm_machine" ] || rm -rf "$vm_dir"/build/*
 	printf '%q ' "${vm_job[@]}" >"$vm_dir/job/job"
 	if [ -n "$vm_source" ]; then
 		cp "$vm_source" "$vm_dir/job/source" || die "no room for a copy of the file"
@@ -75,7 +79,7 @@ vm_prepare() {
 	{
 		printf '%s=%q\n' PHYR_FS "$vm_fs" LAB_KERNEL "$vm_kernel" LAB_IOMMU "$vm_iommu" \
 			LAB_ICOUNT "$vm_icount" LAB_SETUP "$PHYR_LAB_SETUP" LAB_BAD_LOG "$VM_BAD_LOG" \
-			LAB_MODULES /lab/build/modules LAB_SHARE "$vm_share" \
+			LAB_MODULES /lab/build/modules LAB_SHARE "$vm_share" LAB_MACHINE "$vm_machine" \
 			LAB_SLOW "$vm_slow" PHYR_ROUNDS "$PHYR_LAB_ROUNDS" \
 			LAB_FAILSLAB "$PHYR_LAB_FAILSLAB"
 		if [ -n "$vm_tty" ]; then
@@ -111,7 +115,7 @@ vm_arguments() {
 	else
 		vm_args+=(-machine q35)
 	fi
-	vm_args+=(-kernel "$(sysroot_kernel_image "$vm_version")" -initrd "$BUILD/initramfs-$vm_version"
+	vm_args+=(-kernel "$vm_image" -initrd "$BUILD/initramfs-$vm_version"
 		-append "$cmdline" -chardev "file,id=console,path=$vm_log/console"
 		-serial chardev:console)
 
@@ -128,7 +132,8 @@ vm_arguments() {
 		vm_args+=(-chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty)
 	fi
 
-	vm_add_share root "$SYSROOT" on
+	vm_add_share root "$vm_root" on
+	[ -z "$vm_machine" ] || vm_add_share machine "$vm_machine" on
 	vm_add_share tests "$vm_dir/tests" on
 	vm_add_share build "$vm_dir/build" on
 	vm_add_share job "$vm_dir/job" on

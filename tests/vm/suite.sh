@@ -170,7 +170,9 @@ suite_execute() {
 suite_ready() {
 	local fs=$1
 
-	if [ "$PHYR_FS" != "$fs" ] || ! suite_state_holds; then
+	if [ "$fs" = none ]; then
+		:
+	elif [ "$PHYR_FS" != "$fs" ] || ! suite_state_holds; then
 		PHYR_FS=none
 		state_umount "$PHYR_MNT" "$PHYR_DIR" || return
 		PHYR_FS=$fs
