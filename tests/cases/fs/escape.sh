@@ -14,7 +14,8 @@
 
 # A server that does what an attacker wants begins with this: its root directory, its working
 # directory, and what it has open.
-fs_find
+mkdir own
+fs_start "$T_DIR" own
 [ -z "$(cat "/proc/$server/mountinfo")" ] || fail "mounts in reach: $(cat "/proc/$server/mountinfo")"
 python3 - "$server" "$T_DIR" <<-'END' || fail 'see above'
 	import os, stat, sys
@@ -31,6 +32,8 @@ python3 - "$server" "$T_DIR" <<-'END' || fail 'see above'
 	    assert os.path.samestat(top, source) or os.path.samestat(top, cwd), f"{dir} leads out"
 	assert len(dirs) > 2
 END
+umount own
+wait "$pid" || fail "$(cat said)"
 
 outside=$PWD/outside
 mkdir "$outside"
