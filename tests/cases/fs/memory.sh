@@ -4,6 +4,7 @@
 # red: give struct phyrfs_inode 100 bytes more, or let fd_close (fd.c) never close
 # iommu: any
 # host: yes
+# kernel: host
 # time: 480
 # fs: any
 #
