@@ -5,10 +5,10 @@
 # user has the source of phyrfs.
 set -eu
 export PATH=/usr/local/bin:$PATH
-# what systemd has to say about a failure
-[ ! -d /run/systemd/system ] || trap '[ $? = 0 ] || journalctl -b -n 40 --no-pager' EXIT
+trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
 
 fail() {
+	[ ! -d /run/systemd/system ] || journalctl -b -n 20 --no-pager
 	echo "FAIL: $*"
 	exit 1
 }

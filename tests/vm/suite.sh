@@ -230,7 +230,7 @@ suite_clean() {
 	}
 	suite_mount_points
 	for mnt in $found; do
-		[[ $suite_mounts = *" $mnt "* ]] || umount "$mnt" || umount -l "$mnt"
+		[[ $suite_mounts = *" $mnt "* || $mnt = /run/credentials/* ]] || umount "$mnt" || umount -l "$mnt"
 	done
 	rm -rf "$T_DIR" /tmp/case
 	suite_writes

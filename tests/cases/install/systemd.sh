@@ -69,6 +69,7 @@ echo SOURCE=/data >/etc/phyrfs/media-none.conf
 
 # fstab, with nothing loaded
 systemctl stop mnt-phyr.automount
+! mounted /mnt/phyr fuse.phyrfs || umount /mnt/phyr
 modprobe -r phyr_dio
 systemctl start mnt-phyr.automount
 start=$EPOCHREALTIME
