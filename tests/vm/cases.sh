@@ -100,7 +100,7 @@ test_plan() {
 
 # test_places NAME - where a case runs, a line KERNEL IOMMU FS KIND each
 test_places() {
-	local name=$1 on=() at=("${iommus[@]}") fs=(ext4 xfs) kind=shared only any kernel
+	local name=$1 on=() at=("${iommus[@]}") fs=(ext4 xfs) kind=shared native='' only any kernel
 
 	# a tree of its own: once
 	if [ -n "$(test_header "$name" root)" ]; then
@@ -123,8 +123,9 @@ test_places() {
 		[ "$kernel" = debug ] && [ $kind = icount ] && continue
 		on+=("$kernel")
 	done
+	[[ " ${kernels[*]} " != *" host "* || $(test_header "$name" host) != yes ]] || native=yes
 	[ ${#on[@]} = 0 ] || test_combine
-	[[ " ${kernels[*]} " == *" host "* && $(test_header "$name" host) = yes ]] || return 0
+	[ -n "$native" ] || return 0
 	on=(host) at=(-) fs=(ext4 xfs) kind=native
 	test_combine
 }
@@ -132,7 +133,8 @@ test_places() {
 # All combinations of on, at and fs, with --full; otherwise as many as it takes for each of
 # them to occur, and by the name of the case which with which: over all cases each pair of a
 # kernel, an IOMMU and a filesystem occurs. Where one filesystem tells it all, but both are
-# at hand, it is one of them.
+# at hand, it is one of them; and what runs on this machine's own kernel, too, runs on one of
+# the others.
 test_combine() {
 	local kernel iommu type nr=${#on[@]} i hash
 
@@ -148,10 +150,11 @@ test_combine() {
 	fi
 	hash=$(cksum <<<"$name")
 	hash=${hash%% *}
+	[ -z "$native" ] || nr=1
 	[ $nr -ge ${#at[@]} ] || nr=${#at[@]}
 	[ "$any" = any ] || [ $nr -ge ${#fs[@]} ] || nr=${#fs[@]}
 	for ((i = 0; i < nr; i++)); do
-		echo "${on[i % ${#on[@]}]} ${at[(i + hash) % ${#at[@]}]}" \
+		echo "${on[(i + hash / 4) % ${#on[@]}]} ${at[(i + hash) % ${#at[@]}]}" \
 			"${fs[(i + hash / 2) % ${#fs[@]}]} $kind"
 	done
 }
