@@ -66,9 +66,9 @@ int phyrfs_jail_prepare(const struct phyrfs *fs)
 }
 
 /*
- * pivot_root(2) moves the root of all who have the old one. It puts the old root on top of
- * the new one, where it is taken away with all that is mounted below. The other threads
- * keep their working directory.
+ * pivot_root(2) moves the root of all who have the old one. It puts the old root on top
+ * of the new one, where it is taken away with all that is mounted below. The other
+ * threads keep their working directory.
  */
 static int jail_pivot(const struct phyrfs *fs)
 {

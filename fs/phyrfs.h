@@ -124,7 +124,7 @@ struct phyrfs {
 	size_t nr_fds_max;
 	pthread_cond_t fds_cond;     /* an inode's fd was, or was not, taken */
 	size_t nr_closing;	     /* is taken at the moment; table_lock */
-	atomic_size_t nr_fds_pinned; /* of inodes, cannot be given back; at most nr_fds_max */
+	atomic_size_t nr_fds_pinned; /* of inodes, for good; at most nr_fds_max */
 	atomic_size_t nr_pinned;     /* of open files */
 	size_t nr_pinned_max;	     /* for users to open files */
 	size_t nr_pinned_max_root;   /* for root to */

@@ -130,7 +130,7 @@ static int session_run(struct phyrfs *fs)
 	if (!err && !over)
 		phyrfs_server_ends();
 	if (fs->stuck) {
-		/* Closed, but not free: the reply of a thread that still comes goes nowhere. */
+		/* Closed, but not free: a reply that still comes goes nowhere. */
 		dup2(fs->root.fd, fuse_session_fd(fs->se));
 		_exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
 	}
