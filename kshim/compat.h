@@ -16,35 +16,35 @@
 
 /* Until 6.15: flags of mappings and of direct I/O that did not exist. */
 #ifndef IOMAP_F_ANON_WRITE
-#define IOMAP_F_ANON_WRITE	0
+#define IOMAP_F_ANON_WRITE 0
 #endif
 #ifndef IOMAP_F_ATOMIC_BIO
-#define IOMAP_F_ATOMIC_BIO	0
+#define IOMAP_F_ATOMIC_BIO 0
 #endif
 #ifndef IOMAP_F_INTEGRITY
-#define IOMAP_F_INTEGRITY	0
+#define IOMAP_F_INTEGRITY 0
 #endif
 #ifndef IOMAP_DIO_FSBLOCK_ALIGNED
 #define IOMAP_DIO_FSBLOCK_ALIGNED 0
 #endif
 #ifndef IOMAP_DIO_BOUNCE
-#define IOMAP_DIO_BOUNCE	0
+#define IOMAP_DIO_BOUNCE 0
 #endif
 
 /* Until 7.2: end_io without the batch. KSHIM_END_IO_ARGS declares its parameters. */
 #ifdef KSHIM_HAVE_END_IO_BATCH
-#define KSHIM_END_IO_ARGS	struct request *rq, blk_status_t status, \
-				const struct io_comp_batch *iob
+#define KSHIM_END_IO_ARGS \
+	struct request *rq, blk_status_t status, const struct io_comp_batch *iob
 #else
-#define KSHIM_END_IO_ARGS	struct request *rq, blk_status_t status
+#define KSHIM_END_IO_ARGS struct request *rq, blk_status_t status
 #endif
 
 /* Until 7.2: an ftrace user that shares a function was not told which. */
 #ifdef KSHIM_HAVE_OPS_FUNC_IP
-#define KSHIM_OPS_FUNC_ARGS	struct ftrace_ops *op, unsigned long ip, \
-				enum ftrace_ops_cmd cmd
+#define KSHIM_OPS_FUNC_ARGS \
+	struct ftrace_ops *op, unsigned long ip, enum ftrace_ops_cmd cmd
 #else
-#define KSHIM_OPS_FUNC_ARGS	struct ftrace_ops *op, enum ftrace_ops_cmd cmd
+#define KSHIM_OPS_FUNC_ARGS struct ftrace_ops *op, enum ftrace_ops_cmd cmd
 #endif
 
 /*
@@ -80,7 +80,8 @@ static inline bool kshim_user_is_aligned(struct block_device *bdev, loff_t pos,
 
 /* Until 6.16: no address space without a mapping; none is ever given. */
 #ifndef KSHIM_HAVE_DMA_IOVA
-struct dma_iova_state { };
+struct dma_iova_state {
+};
 
 static inline bool dma_use_iova(struct dma_iova_state *state)
 {

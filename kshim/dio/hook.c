@@ -25,33 +25,28 @@
 #include <asm/ibt.h>
 #include <asm/nospec-branch.h>
 
-#include "hook.h"
+#include "dio/hook.h"
 
 bool hook_wants(const struct kiocb *iocb);
 
 /* Called by the trampolines, whose registers are a function's arguments. */
-__attribute__((no_caller_saved_registers)) __used notrace
-bool hook_wants(const struct kiocb *iocb)
+__attribute__((no_caller_saved_registers)) __used notrace bool
+hook_wants(const struct kiocb *iocb)
 {
 	return iocb->ki_filp->f_mode & FMODE_BACKING;
 }
 
 /* Aligned because bit 0 of a direct address is ftrace's: it stands for a jump (7.3). */
-#define HOOK_TRAMPOLINE(name, replacement)				\
-	void name(void);						\
-	asm("	.pushsection .text, \"ax\", @progbits\n"		\
-	    "	.balign 16\n"						\
-	    "	.type " #name ", @function\n"				\
-	    #name ":\n"							\
-		ASM_ENDBR						\
-		CALL_DEPTH_ACCOUNT					\
-	    "	call hook_wants\n"					\
-	    "	testb %al, %al\n"					\
-	    "	jz 1f\n"						\
-	    "	movq $" #replacement ", (%rsp)\n"			\
-	    "1:\n"							\
-		ASM_RET							\
-	    "	.size " #name ", . - " #name "\n"			\
+#define HOOK_TRAMPOLINE(name, replacement)                                             \
+	void name(void);                                                               \
+	asm("	.pushsection .text, \"ax\", @progbits\n"                                 \
+	    "	.balign 16\n"                                                            \
+	    "	.type " #name ", @function\n" #name ":\n" ASM_ENDBR CALL_DEPTH_ACCOUNT \
+	    "	call hook_wants\n"                                                       \
+	    "	testb %al, %al\n"                                                        \
+	    "	jz 1f\n"                                                                 \
+	    "	movq $" #replacement ", (%rsp)\n"                                      \
+	    "1:\n" ASM_RET "	.size " #name ", . - " #name "\n"                       \
 	    "	.popsection\n")
 
 HOOK_TRAMPOLINE(hook_dio_rw, kshim_hook_dio_rw);

@@ -5,7 +5,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "dio.h"
+#include "dio/dio.h"
 
 int kshim_dio_learn(struct phyr_vec *vec, const struct iov_iter *iter, bool write,
 		    enum phyr_reason *ret_reason)

@@ -1,11 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between the files of direct I/O: dio_buf.c, dio.c and dio_rw.c.
+ * Direct I/O of a file: between the files of dio/, and for the layer above it.
  */
 #ifndef _KSHIM_DIO_H
 #define _KSHIM_DIO_H
 
-#include "kshim.h"
+#include <linux/fs.h>
+#include <linux/iomap.h>
+#include <linux/uio.h>
+
+#include "disk/disk.h"
+
+/* ------------------------------------------------------------------ mount.c */
+
+struct kshim_mount {
+	struct list_head list;		/* kshim_mounts, under its lock, read by RCU */
+	const struct super_block *sb;	/* only compared, never followed */
+	dev_t dev;
+	u32 policy;			/* enum phyr_policy */
+	refcount_t refs;		/* registration and each dio */
+	struct kshim_stats stats;
+	struct work_struct free;
+};
+
+int kshim_mount_add(const struct phyr_mount *arg, struct kshim_mount **ret_mount);
+void kshim_mount_remove(struct kshim_mount *mount);	/* takes NULL */
+/* The mount through which a file was opened, with a reference; NULL: not in scope. */
+struct kshim_mount *kshim_mount_find(const struct file *file);
+void kshim_mount_put(struct kshim_mount *mount);	/* any context */
+unsigned int kshim_mount_count(void);
+/*
+ * Add the counters of the @nr-th mount, from 1, to @sum, and say which it is; -ENOENT.
+ * 0: those of all mounts.
+ */
+int kshim_mount_sum(u32 nr, struct kshim_counters *sum, u32 *ret_policy, dev_t *ret_dev);
 
 /* The buffer, or what was left of it when it had to be looked up again. */
 struct dio_buf {
@@ -97,5 +125,20 @@ ssize_t kshim_dio_submit(struct kshim_dio *dio, const struct dio_args *args);
 /* The same for one mapping, which the caller has made, after what else comes first. */
 ssize_t kshim_dio_submit_simple(struct kshim_dio *dio, const struct dio_args *args,
 				const struct iomap_iter *iomi);
+
+int kshim_dio_init(void);
+void kshim_dio_exit(void);
+
+/* ------------------------------------------------------------------- iter.c */
+
+/* 1: iter->iomap is the next mapping; 0: the end; or an error. */
+int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops);
+/* Bytes of the mapping that are done, or an error. */
+void kshim_iomap_done(struct iomap_iter *iter, ssize_t done);
+
+/* ----------------------------------------------------------------- dio_rw.c */
+
+/* Is phyr_dio in force? */
+bool kshim_hooked(void);
 
 #endif /* _KSHIM_DIO_H */

@@ -22,8 +22,8 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
-#include "kshim.h"
-#include "walk.h"
+#include "mem/mem.h"
+#include "mem/walk.h"
 
 static unsigned int max_regions = 16384;
 module_param(max_regions, uint, 0644);
@@ -77,7 +77,7 @@ bool kshim_region_exists(unsigned long uaddr)
 	return exists;
 }
 
-static void map_free(struct kshim_map *map)
+static void region_map_free(struct kshim_map *map)
 {
 	if (map)
 		kvfree_rcu(map, rcu);
@@ -85,22 +85,14 @@ static void map_free(struct kshim_map *map)
 
 static void region_free(struct work_struct *work)
 {
-	struct kshim_region *region = container_of(work, struct kshim_region, reap);
+	struct kshim_region *region = container_of(work, struct kshim_region, free);
 	unsigned int i;
 
-	map_free(rcu_dereference_protected(region->map, true));
+	region_map_free(rcu_dereference_protected(region->map, true));
 	for (i = 0; i < region->nr_providers; i++)
 		kshim_provider_put(region->provider[i]);
 	/* readers of the hash, and who leaves the gate, may still look at it */
 	kfree_rcu_mightsleep(region);
-}
-
-void kshim_region_put(struct kshim_region *region)
-{
-	if (refcount_dec_and_test(&region->refs)) {
-		INIT_WORK(&region->reap, region_free);
-		queue_work(kshim_wq, &region->reap);
-	}
 }
 
 /*
@@ -183,7 +175,7 @@ static bool region_has(struct kshim_region *region, const struct phyr_provider *
 
 	if (READ_ONCE(region->gate.closed) && kshim_gate_idle(&region->gate))
 		return false;
-	/* pairs with region_slot() */
+	/* pairs with learn_slot() */
 	smp_rmb();
 	for (i = 0; provider && i < nr; i++)
 		if (region->provider[i] == provider)
@@ -323,6 +315,7 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start
 	spin_lock_init(&region->lock);
 	mutex_init(&region->fill);
 	INIT_WORK(&region->reap, region_reap);
+	INIT_WORK(&region->free, region_free);
 	/* before anybody can close it */
 	atomic_inc(&nr_regions);
 	ret = region_insert(region);
@@ -363,7 +356,7 @@ struct kshim_region *kshim_region_get(unsigned long uaddr)
 
 /* ------------------------------------------------------------------ the map */
 
-static const struct kshim_extent *map_find(const struct kshim_map *map, u64 page)
+static const struct kshim_extent *region_map_find(const struct kshim_map *map, u64 page)
 {
 	unsigned int lo = 0, hi = map ? map->nr : 0, mid;
 
@@ -391,7 +384,7 @@ static size_t region_at(struct kshim_region *region, unsigned long uaddr, bool w
 	size_t bytes = 0;
 
 	rcu_read_lock();
-	extent = map_find(rcu_dereference(region->map), off >> PAGE_SHIFT);
+	extent = region_map_find(rcu_dereference(region->map), off >> PAGE_SHIFT);
 	if (extent && (write ? extent->writable : extent->readable)) {
 		*ret_extent = *extent;
 		bytes = ((u64)(extent->page + extent->nr) << PAGE_SHIFT) - off;
@@ -412,7 +405,7 @@ bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr
 	if (!region)
 		goto unlock;
 	off = uaddr - region->start;
-	extent = map_find(rcu_dereference_sched(region->map), off >> PAGE_SHIFT);
+	extent = region_map_find(rcu_dereference_sched(region->map), off >> PAGE_SHIFT);
 	if (!extent || !(write ? extent->writable : extent->readable))
 		goto unlock;
 	into = off - ((u64)extent->page << PAGE_SHIFT);
@@ -486,7 +479,7 @@ int kshim_region_publish(struct kshim_region *region, struct kshim_map *map,
 	old = rcu_replace_pointer(region->map, map, lockdep_is_held(&region->lock));
 	atomic_long_add((long)map->nr - (old ? old->nr : 0), &nr_ranges);
 	spin_unlock(&region->lock);
-	map_free(old);
+	region_map_free(old);
 	return 0;
 }
 
@@ -506,14 +499,13 @@ static int regions_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(regions);
 
-int kshim_regions_init(void)
+void kshim_regions_init(void)
 {
 	BUILD_BUG_ON(sizeof(struct kshim_extent) != 16);
 	BUILD_BUG_ON(KSHIM_REGION_PROVIDERS > 1 << 4);
 	hash_init(kshim_regions);
 	regions_dir = debugfs_create_dir("phyr", NULL);
 	debugfs_create_file("regions", 0400, regions_dir, NULL, &regions_fops);
-	return 0;
 }
 
 /* Nobody makes new ones any more. */

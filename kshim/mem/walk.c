@@ -10,8 +10,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "kshim.h"
-#include "walk.h"
+#include "mem/mem.h"
+#include "mem/walk.h"
 
 /* A driver that answers for its mappings itself. */
 struct walk_driver {
@@ -23,7 +23,7 @@ struct walk_driver {
 static DECLARE_RWSEM(drivers_lock);
 static LIST_HEAD(drivers);		/* under drivers_lock */
 
-static struct walk_driver *drivers_find(const struct vm_operations_struct *vm_ops)
+static struct walk_driver *walk_find_driver(const struct vm_operations_struct *vm_ops)
 {
 	struct walk_driver *driver;
 
@@ -48,7 +48,7 @@ int phyr_vma_register(const struct vm_operations_struct *vm_ops,
 	driver->vm_ops = vm_ops;
 	driver->ops = ops;
 	down_write(&drivers_lock);
-	if (!drivers_find(vm_ops)) {
+	if (!walk_find_driver(vm_ops)) {
 		list_add(&driver->list, &drivers);
 		ret = 0;
 	}
@@ -64,7 +64,7 @@ void phyr_vma_unregister(const struct vm_operations_struct *vm_ops)
 	struct walk_driver *driver;
 
 	down_write(&drivers_lock);
-	driver = drivers_find(vm_ops);
+	driver = walk_find_driver(vm_ops);
 	if (driver)
 		list_del(&driver->list);
 	up_write(&drivers_lock);
@@ -84,12 +84,12 @@ struct vm_area_struct *kshim_walk_vma(struct mm_struct *mm, unsigned long uaddr)
 	if (!vma->vm_ops || list_empty(&drivers))
 		return ERR_PTR(-ENXIO);
 	down_read(&drivers_lock);
-	answered = drivers_find(vma->vm_ops);
+	answered = walk_find_driver(vma->vm_ops);
 	up_read(&drivers_lock);
 	return answered ? vma : ERR_PTR(-ENXIO);
 }
 
-static int runs_add(struct kshim_runs *runs, const struct kshim_run *run)
+static int walk_add_run(struct kshim_runs *runs, const struct kshim_run *run)
 {
 	struct kshim_run *last = runs->nr ? &runs->run[runs->nr - 1] : NULL;
 
@@ -118,7 +118,7 @@ static int walk_driver(struct vm_area_struct *vma, unsigned long uaddr, unsigned
 		return -ENOENT;
 	down_read(&drivers_lock);
 	if (vma->vm_ops)
-		driver = drivers_find(vma->vm_ops);
+		driver = walk_find_driver(vma->vm_ops);
 	if (driver)
 		ret = driver->ops->phyr(vma, uaddr, end - uaddr, write, &phyr);
 	up_read(&drivers_lock);
@@ -135,7 +135,7 @@ static int walk_driver(struct vm_area_struct *vma, unsigned long uaddr, unsigned
 		.readable = vma->vm_flags & VM_READ,
 		.writable = write,
 	};
-	return runs_add(runs, &run);
+	return walk_add_run(runs, &run);
 }
 
 /*
@@ -160,7 +160,7 @@ static int walk_table(pte_t *ptep, struct kshim_run run, unsigned long end, bool
 		if (likely(pte_pfn(pte) == next && writable == was_writable))
 			continue;
 		run.len = uaddr - run.uaddr;
-		ret = runs_add(runs, &run);
+		ret = walk_add_run(runs, &run);
 		if (ret)
 			return ret;
 		next = pte_pfn(pte);
@@ -170,7 +170,7 @@ static int walk_table(pte_t *ptep, struct kshim_run run, unsigned long end, bool
 		run.writable = writable;
 	}
 	run.len = uaddr - run.uaddr;
-	return runs_add(runs, &run);
+	return walk_add_run(runs, &run);
 }
 
 int kshim_walk_runs(struct vm_area_struct *vma, unsigned long uaddr, unsigned long end,
@@ -201,7 +201,7 @@ int kshim_walk_runs(struct vm_area_struct *vma, unsigned long uaddr, unsigned lo
 	} else {
 		bytes = kshim_pfnmap_bytes(&args);
 		run.len = min(bytes - (uaddr & (bytes - 1)), vma->vm_end - uaddr);
-		ret = runs_add(runs, &run);
+		ret = walk_add_run(runs, &run);
 	}
 	follow_pfnmap_end(&args);
 	return ret;

@@ -5,16 +5,16 @@
  */
 #include <linux/slab.h>
 
-#include "kshim.h"
-#include "walk.h"
+#include "mem/mem.h"
+#include "mem/walk.h"
 
 /* A walk is of one window, which is one page table. */
-#define REGION_RUNS_MAX		PTRS_PER_PTE
+#define LEARN_RUNS_MAX		PTRS_PER_PTE
 /* What most windows have is found on the stack. */
-#define REGION_RUNS_FEW		12
+#define LEARN_RUNS_FEW		12
 
 /* What a walk has found, and whose it is. */
-struct region_walk {
+struct learn_walk {
 	struct kshim_runs runs;
 	struct kshim_extent *extent;
 	unsigned int nr, max;
@@ -25,7 +25,7 @@ struct region_walk {
  * taken along. A leaf that is larger than a page table is taken as a whole. Returns how
  * far it came, or an error; -ENOSPC: more runs than there is room for.
  */
-static long region_walk_part(struct kshim_region *region, unsigned long at,
+static long learn_walk_part(struct kshim_region *region, unsigned long at,
 			     unsigned long stop, bool wanted, bool write,
 			     struct kshim_runs *runs)
 {
@@ -62,25 +62,25 @@ static long region_walk_part(struct kshim_region *region, unsigned long at,
 }
 
 /* Walk the window around [uaddr, end). */
-static int region_walk(struct kshim_region *region, unsigned long uaddr,
+static int learn_walk(struct kshim_region *region, unsigned long uaddr,
 		       unsigned long end, bool write, struct kshim_runs *runs)
 {
 	unsigned long start = max(round_down(uaddr, KSHIM_WINDOW_BYTES), region->start);
 	unsigned long stop = min(round_up(end, KSHIM_WINDOW_BYTES), region->end);
 	long at;
 
-	at = region_walk_part(region, start, round_down(uaddr, PAGE_SIZE), false, write,
+	at = learn_walk_part(region, start, round_down(uaddr, PAGE_SIZE), false, write,
 			      runs);
 	if (at >= 0)
-		at = region_walk_part(region, round_down(uaddr, PAGE_SIZE),
+		at = learn_walk_part(region, round_down(uaddr, PAGE_SIZE),
 				      round_up(end, PAGE_SIZE), true, write, runs);
 	if (at >= 0)
-		at = region_walk_part(region, at, stop, false, write, runs);
+		at = learn_walk_part(region, at, stop, false, write, runs);
 	return min(at, 0);
 }
 
 /* The provider's place in the region's list, or -1 when that is full. */
-static int region_slot(struct kshim_region *region, struct phyr_provider *provider)
+static int learn_slot(struct kshim_region *region, struct phyr_provider *provider)
 {
 	unsigned int i;
 
@@ -99,7 +99,7 @@ static int region_slot(struct kshim_region *region, struct phyr_provider *provid
 }
 
 /* How much of the front of a run is one provider's, and which; 0: nobody's. */
-static size_t run_own(struct kshim_region *region, const struct kshim_run *run,
+static size_t learn_own_run(struct kshim_region *region, const struct kshim_run *run,
 		      int *ret_slot)
 {
 	struct phyr_provider *provider = kshim_provider_get(run->phys, PAGE_SIZE);
@@ -107,7 +107,7 @@ static size_t run_own(struct kshim_region *region, const struct kshim_run *run,
 
 	if (!provider)
 		return 0;
-	*ret_slot = region_slot(region, provider);
+	*ret_slot = learn_slot(region, provider);
 	/* either it is seen dead here, or kshim_regions_revoke() sees that it is used */
 	smp_mb();
 	if (*ret_slot >= 0 && !READ_ONCE(provider->dead))
@@ -118,7 +118,7 @@ static size_t run_own(struct kshim_region *region, const struct kshim_run *run,
 }
 
 /* Find whose memory the runs are; pages that are nobody's are dropped, unless wanted. */
-static int walk_own(struct kshim_region *region, struct region_walk *walk,
+static int learn_own(struct kshim_region *region, struct learn_walk *walk,
 		    unsigned long uaddr, unsigned long end, enum phyr_reason *ret_reason)
 {
 	struct kshim_run run;
@@ -131,7 +131,7 @@ static int walk_own(struct kshim_region *region, struct region_walk *walk,
 		run = walk->runs.run[i];
 		for (; run.len && walk->nr < walk->max; run.uaddr += n, run.phys += n,
 		     run.len -= n) {
-			n = run_own(region, &run, &slot);
+			n = learn_own_run(region, &run, &slot);
 			if (n) {
 				walk->extent[walk->nr++] = (struct kshim_extent){
 					.page = (run.uaddr - region->start) >> PAGE_SHIFT,
@@ -157,7 +157,7 @@ static int walk_own(struct kshim_region *region, struct region_walk *walk,
 
 #define EXTENT_NR_MAX	((1U << 28) - 1)
 
-static bool extent_joins(const struct kshim_extent *a, const struct kshim_extent *b)
+static bool learn_extent_joins(const struct kshim_extent *a, const struct kshim_extent *b)
 {
 	return a->page + a->nr == b->page && a->pfn + a->nr == b->pfn &&
 	       a->slot == b->slot && a->readable == b->readable &&
@@ -165,7 +165,7 @@ static bool extent_joins(const struct kshim_extent *a, const struct kshim_extent
 }
 
 /* Add the part of an extent that lies in the pages [from, to). */
-static void map_add(struct kshim_map *map, struct kshim_extent extent, u64 from, u64 to)
+static void learn_map_add(struct kshim_map *map, struct kshim_extent extent, u64 from, u64 to)
 {
 	struct kshim_extent *last = map->nr ? &map->extent[map->nr - 1] : NULL;
 	u64 end = min_t(u64, extent.page + extent.nr, to);
@@ -176,7 +176,7 @@ static void map_add(struct kshim_map *map, struct kshim_extent extent, u64 from,
 	extent.pfn += from - extent.page;
 	extent.page = from;
 	extent.nr = end - from;
-	if (last && extent_joins(last, &extent)) {
+	if (last && learn_extent_joins(last, &extent)) {
 		last->nr += extent.nr;
 		return;
 	}
@@ -185,7 +185,7 @@ static void map_add(struct kshim_map *map, struct kshim_extent extent, u64 from,
 }
 
 /* The same in no more memory than it needs, if there is any. */
-static struct kshim_map *map_trim(struct kshim_map *map)
+static struct kshim_map *learn_map_trim(struct kshim_map *map)
 {
 	struct kshim_map *exact;
 
@@ -199,8 +199,8 @@ static struct kshim_map *map_trim(struct kshim_map *map)
 }
 
 /* Old map and walk in one; where both know something, the walk is newer. */
-static struct kshim_map *map_merge(const struct kshim_map *old,
-				   const struct region_walk *walk)
+static struct kshim_map *learn_map_merge(const struct kshim_map *old,
+				   const struct learn_walk *walk)
 {
 	unsigned int i = 0, w, max = (old ? old->nr : 0) + 2 * walk->nr;
 	struct kshim_map *map;
@@ -214,34 +214,35 @@ static struct kshim_map *map_merge(const struct kshim_map *old,
 		to = w < walk->nr ? walk->extent[w].page : U64_MAX;
 		/* what the old map knows between the last run and this one */
 		for (; old && i < old->nr && old->extent[i].page < to; i++) {
-			map_add(map, old->extent[i], at, to);
+			learn_map_add(map, old->extent[i], at, to);
 			if (old->extent[i].page + old->extent[i].nr > to)
 				break;
 		}
 		if (w == walk->nr)
 			break;
-		map_add(map, walk->extent[w], 0, U64_MAX);
+		learn_map_add(map, walk->extent[w], 0, U64_MAX);
 		at = walk->extent[w].page + walk->extent[w].nr;
 	}
-	return map_trim(map);
+	return learn_map_trim(map);
 }
 
 /* The new map, within bounds: other regions are forgotten for it, then its own past. */
-static struct kshim_map *map_new(struct kshim_region *region, const struct region_walk *walk)
+static struct kshim_map *learn_map_new(struct kshim_region *region,
+				       const struct learn_walk *walk)
 {
 	const struct kshim_map *old = rcu_dereference_protected(region->map,
 						lockdep_is_held(&region->fill));
 	unsigned int nr_old = old ? old->nr : 0;
-	struct kshim_map *map = map_merge(old, walk);
+	struct kshim_map *map = learn_map_merge(old, walk);
 
 	if (!map || map->nr <= nr_old || kshim_ranges_make_room(map->nr - nr_old, region))
 		return map;
 	kvfree(map);
-	return map_merge(NULL, walk);
+	return learn_map_merge(NULL, walk);
 }
 
-static int region_learn(struct kshim_region *region, unsigned long uaddr,
-			unsigned long end, bool write, struct region_walk *walk,
+static int learn_window(struct kshim_region *region, unsigned long uaddr,
+			unsigned long end, bool write, struct learn_walk *walk,
 			enum phyr_reason *ret_reason)
 {
 	struct kshim_map *map;
@@ -256,30 +257,30 @@ static int region_learn(struct kshim_region *region, unsigned long uaddr,
 	walk->runs.nr = 0;
 	seq = mmu_interval_read_begin(&region->mni);
 	mmap_read_lock(region->mm);
-	ret = region_walk(region, uaddr, end, write, &walk->runs);
+	ret = learn_walk(region, uaddr, end, write, &walk->runs);
 	mmap_read_unlock(region->mm);
 	if (!ret)
-		ret = walk_own(region, walk, uaddr, end, ret_reason);
+		ret = learn_own(region, walk, uaddr, end, ret_reason);
 	if (ret)
 		return READ_ONCE(region->gate.closed) ? -ESTALE : ret;
-	map = map_new(region, walk);
+	map = learn_map_new(region, walk);
 	return map ? kshim_region_publish(region, map, seq) : -ENOMEM;
 }
 
 /* The same with room for every page of a window to be a run of its own. */
-static int region_learn_many(struct kshim_region *region, unsigned long uaddr,
+static int learn_window_many(struct kshim_region *region, unsigned long uaddr,
 			     unsigned long end, bool write, enum phyr_reason *ret_reason)
 {
-	struct region_walk walk = {
-		.runs.max = REGION_RUNS_MAX,
-		.max = REGION_RUNS_MAX + KSHIM_REGION_PROVIDERS,
+	struct learn_walk walk = {
+		.runs.max = LEARN_RUNS_MAX,
+		.max = LEARN_RUNS_MAX + KSHIM_REGION_PROVIDERS,
 	};
 	int ret = -ENOMEM;
 
 	walk.runs.run = kvmalloc_array(walk.runs.max, sizeof(*walk.runs.run), GFP_KERNEL);
 	walk.extent = kvmalloc_array(walk.max, sizeof(*walk.extent), GFP_KERNEL);
 	if (walk.runs.run && walk.extent)
-		ret = region_learn(region, uaddr, end, write, &walk, ret_reason);
+		ret = learn_window(region, uaddr, end, write, &walk, ret_reason);
 	kvfree(walk.extent);
 	kvfree(walk.runs.run);
 	return ret == -ENOSPC ? -ENOMEM : ret;
@@ -288,18 +289,18 @@ static int region_learn_many(struct kshim_region *region, unsigned long uaddr,
 int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, enum phyr_reason *ret_reason)
 {
-	struct kshim_extent extent[REGION_RUNS_FEW + KSHIM_REGION_PROVIDERS];
-	struct kshim_run run[REGION_RUNS_FEW];
-	struct region_walk walk = {
+	struct kshim_extent extent[LEARN_RUNS_FEW + KSHIM_REGION_PROVIDERS];
+	struct kshim_run run[LEARN_RUNS_FEW];
+	struct learn_walk walk = {
 		.runs.run = run, .runs.max = ARRAY_SIZE(run),
 		.extent = extent, .max = ARRAY_SIZE(extent),
 	};
 	int ret;
 
 	mutex_lock(&region->fill);
-	ret = region_learn(region, uaddr, uaddr + len, write, &walk, ret_reason);
+	ret = learn_window(region, uaddr, uaddr + len, write, &walk, ret_reason);
 	if (ret == -ENOSPC)
-		ret = region_learn_many(region, uaddr, uaddr + len, write, ret_reason);
+		ret = learn_window_many(region, uaddr, uaddr + len, write, ret_reason);
 	mutex_unlock(&region->fill);
 	if (ret == -ENOMEM)
 		*ret_reason = PHYR_NO_MEMORY;

@@ -12,11 +12,24 @@
 #include <asm/ibt.h>
 #include <asm/text-patching.h>
 
-#include "dio.h"
-#include "hook.h"
+#include "dio/dio.h"
+#include "dio/hook.h"
+
+static bool hooked;
+
+void kshim_hook_set(bool on)
+{
+	WRITE_ONCE(hooked, on);
+}
+EXPORT_SYMBOL_GPL(kshim_hook_set);
+
+bool kshim_hooked(void)
+{
+	return READ_ONCE(hooked);
+}
 
 /* Is some of the buffer device memory that is known? */
-static bool iter_is_known(const struct iov_iter *iter)
+static bool dio_iter_is_known(const struct iov_iter *iter)
 {
 	struct iov_iter it = *iter;
 	struct kshim_region *region;
@@ -125,7 +138,7 @@ static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args, bool 
 
 	if (tried || kshim_iter_range(args->iter, &uaddr) != count ||
 	    !kshim_region_known(uaddr, count, !dio->write, &dio->first.vec)) {
-		if (!tried && !iter_is_known(args->iter)) {
+		if (!tried && !dio_iter_is_known(args->iter)) {
 			ret = dio_original(args);
 			if (!dio_may_be_refused(args, count, ret))
 				goto free_dio;
@@ -212,7 +225,7 @@ static noinline ssize_t dio_rw_scoped(const struct dio_args *args, size_t count,
  * Is it one range that does not begin in device memory that is known? That goes the
  * original way first, here as in dio_run(), but without a dio.
  */
-static noinline bool iter_is_plain(const struct iov_iter *iter)
+static noinline bool dio_iter_is_plain(const struct iov_iter *iter)
 {
 	unsigned long uaddr;
 
@@ -239,7 +252,7 @@ ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 	/* once in memory the parameters need no registers to live in during the call */
 	barrier_data(&args);
 	kshim_user_get();
-	if (unlikely(kshim_regions_maybe(current->mm)) && !iter_is_plain(iter)) {
+	if (unlikely(kshim_regions_maybe(current->mm)) && !dio_iter_is_plain(iter)) {
 		ret = dio_rw_scoped(&args, count, -ENOENT);
 		goto out;
 	}
@@ -272,7 +285,7 @@ asm("	.pushsection .text, \"ax\", @progbits\n"
     "	.popsection\n");
 
 /* Does the mapping hold blocks for all of the read, and need nothing else? */
-static bool mapping_is_simple(const struct iomap_iter *iomi)
+static bool dio_mapping_is_simple(const struct iomap_iter *iomi)
 {
 	return iomi->iomap.type == IOMAP_MAPPED &&
 	       !(iomi->iomap.flags & IOMAP_F_INTEGRITY) &&
@@ -314,7 +327,7 @@ static noinline ssize_t dio_read_simple(struct kiocb *iocb, struct iov_iter *ite
 	struct kshim_mount *mount;
 	struct kshim_dio *dio;
 
-	mount = mapping_is_simple(iomi) ? kshim_mount_find(iocb->ki_filp) : NULL;
+	mount = dio_mapping_is_simple(iomi) ? kshim_mount_find(iocb->ki_filp) : NULL;
 	if (!mount)
 		return -ENOTBLK;
 	if (is_sync_kiocb(iocb))
@@ -333,7 +346,7 @@ ssize_t kshim_hook_read_simple(struct kiocb *iocb, struct iov_iter *iter,
 	ssize_t ret;
 
 	kshim_user_get();
-	if (unlikely(kshim_regions_maybe(current->mm)) && !iter_is_plain(iter)) {
+	if (unlikely(kshim_regions_maybe(current->mm)) && !dio_iter_is_plain(iter)) {
 		ret = dio_read_simple(iocb, iter, iomi);
 		if (ret == -ENOTBLK)
 			inode_dio_end(iomi->inode);

@@ -11,7 +11,7 @@
 #include <linux/sysfs.h>
 #include <linux/wait_bit.h>
 
-#include "kshim.h"
+#include "disk/disk.h"
 
 static LIST_HEAD(nvmes);		/* under kshim_devices */
 static DEFINE_HASHTABLE(disks, 5);	/* by gendisk; changed under kshim_devices */
@@ -36,6 +36,7 @@ static struct kshim_nvme *nvme_new(struct pci_dev *pdev)
 	}
 	refcount_set(&nvme->refs, 1);
 	nvme->pdev = pci_dev_get(pdev);
+	INIT_LIST_HEAD(&nvme->pairs);
 	list_add(&nvme->list, &nvmes);
 	return nvme;
 }
@@ -86,7 +87,7 @@ static void nvme_kill(struct kshim_nvme *nvme)
 	wait_var_event(&nvme->users, !atomic_read(&nvme->users));
 
 	mutex_lock(&kshim_devices);
-	kshim_pairs_drop(nvme);
+	kshim_pairs_drop_nvme(nvme);
 	hash_for_each_safe(disks, bucket, next, disk, node) {
 		if (disk->nvme != nvme)
 			continue;
@@ -318,10 +319,9 @@ int kshim_disk_limit(const struct phyr_disk_limit *arg)
 	return 0;
 }
 
-int kshim_nvmes_init(void)
+void kshim_nvmes_init(void)
 {
 	hash_init(disks);
-	return 0;
 }
 
 void kshim_nvmes_exit(void)

@@ -3,7 +3,7 @@
  * Iteration over a file's mappings: what the kernel's iomap_iter() does, which is
  * not exported. Ask for a mapping, work on it, say how far that went, ask again.
  */
-#include "kshim.h"
+#include "dio/dio.h"
 
 #ifdef KSHIM_HAVE_IOMAP_NEXT
 

@@ -7,9 +7,9 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
-#include "kshim.h"
+#include "mem/mem.h"
 
-static struct kshim_region *hold_region(const struct phyr_hold *hold)
+static struct kshim_region *vec_hold_region(const struct phyr_hold *hold)
 {
 	return container_of(hold->gate, struct kshim_region, gate);
 }
@@ -80,13 +80,13 @@ int kshim_vec_add(struct phyr_vec *vec, struct phyr_hold hold, phys_addr_t addr,
 		return 0;
 	}
 	if (hold.kind == PHYR_HOLD_REGION)
-		refcount_inc(&hold_region(&hold)->refs);
+		refcount_inc(&vec_hold_region(&hold)->refs);
 	hold.nr = 1;
 	vec->hold[vec->nr_holds++] = hold;
 	return 0;
 }
 
-static bool range_has_pages(phys_addr_t addr, size_t len)
+static bool vec_range_has_pages(phys_addr_t addr, size_t len)
 {
 	unsigned long pfn = PHYS_PFN(addr), last = PHYS_PFN(addr + (len - 1));
 
@@ -101,7 +101,7 @@ int phyr_vec_append(struct phyr_vec *vec, phys_addr_t addr, size_t len)
 {
 	struct phyr_hold hold = { .kind = PHYR_HOLD_PAGES };
 
-	if (!len || addr + (len - 1) < addr || !range_has_pages(addr, len))
+	if (!len || addr + (len - 1) < addr || !vec_range_has_pages(addr, len))
 		return -EINVAL;
 	return kshim_vec_add(vec, hold, addr, len);
 }
@@ -131,7 +131,7 @@ struct kshim_vec_mark kshim_vec_mark(const struct phyr_vec *vec)
 	};
 }
 
-static void phyr_unpin(const struct phyr *phyr, bool dirty)
+static void vec_unpin(const struct phyr *phyr, bool dirty)
 {
 	unsigned long pages = PFN_UP(offset_in_page(phyr->addr) + phyr->len);
 
@@ -149,10 +149,10 @@ static void vec_release(struct phyr_vec *vec, unsigned int phyr, unsigned int ho
 		const struct phyr_hold *h = &vec->hold[hold];
 
 		if (h->kind == PHYR_HOLD_REGION && !kept)
-			kshim_region_put(hold_region(h));
+			kshim_region_put(vec_hold_region(h));
 		for (i = kept; i < h->nr; i++, phyr++)
 			if (h->kind == PHYR_HOLD_PINNED)
-				phyr_unpin(&vec->phyr[phyr], dirty);
+				vec_unpin(&vec->phyr[phyr], dirty);
 	}
 }
 
@@ -170,7 +170,7 @@ void kshim_vec_rewind(struct phyr_vec *vec, const struct kshim_vec_mark *mark)
 			cut = *tail;
 			cut.addr += mark->last_len;
 			cut.len -= mark->last_len;
-			phyr_unpin(&cut, false);
+			vec_unpin(&cut, false);
 		}
 		tail->len = mark->last_len;
 		vec->hold[mark->nr_holds - 1].nr = mark->hold_nr;
@@ -183,7 +183,7 @@ void kshim_vec_rewind(struct phyr_vec *vec, const struct kshim_vec_mark *mark)
 void put_user_phyrs(struct phyr_vec *vec, bool dirty)
 {
 	if (likely(vec->nr_holds == 1 && vec->hold->kind == PHYR_HOLD_REGION))
-		kshim_region_put(hold_region(vec->hold));
+		kshim_region_put(vec_hold_region(vec->hold));
 	else
 		vec_release(vec, 0, 0, 0, dirty);
 	if (vec->phyr != vec->first)

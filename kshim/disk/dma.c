@@ -11,8 +11,8 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "kshim.h"
 #include "core/span.h"
+#include "disk/disk.h"
 
 /* Of device memory: no CPU cache holds any, and others may map the same. */
 #define RESOURCE_ATTRS	DMA_ATTR_SKIP_CPU_SYNC
@@ -49,14 +49,14 @@ struct dma_link {
 	struct kshim_route route;
 };
 
-static bool hold_is_pages(const struct phyr_hold *hold)
+static bool dma_hold_is_pages(const struct phyr_hold *hold)
 {
 	return hold->kind == PHYR_HOLD_PAGES || hold->kind == PHYR_HOLD_PINNED;
 }
 
 /* ------------------------------------------------------------------- room */
 
-static void *room_grow(void *old, unsigned int nr, unsigned int room, size_t bytes)
+static void *dma_room_grow(void *old, unsigned int nr, unsigned int room, size_t bytes)
 {
 	void *new = kvmalloc_array(room, bytes, GFP_KERNEL);
 
@@ -77,8 +77,8 @@ static int dma_reserve(struct phyr_dma *dma, size_t more)
 		return 0;
 	if (room > INT_MAX)
 		return -ENOMEM;
-	seg = room_grow(dma->seg, dma->nr, room, sizeof(*seg));
-	piece = room_grow(state->piece, state->nr_pieces, room, sizeof(*piece));
+	seg = dma_room_grow(dma->seg, dma->nr, room, sizeof(*seg));
+	piece = dma_room_grow(state->piece, state->nr_pieces, room, sizeof(*piece));
 	if (!seg || !piece) {
 		kvfree(seg);
 		kvfree(piece);
@@ -99,7 +99,7 @@ static size_t dma_next(const struct phyr_dma_state *state, const struct phyr_ite
 	size_t len = min(left, phyr_iter_contig(it));
 
 	/* cut where a page ends, or nothing continues it in an IOMMU's address space */
-	if (hold_is_pages(phyr_iter_hold(it)))
+	if (dma_hold_is_pages(phyr_iter_hold(it)))
 		len = min(len, state->max - offset_in_page(phyr_iter_addr(it)));
 	return len;
 }
@@ -117,7 +117,7 @@ static size_t dma_count(const struct phyr_dma_state *state, struct phyr_iter it,
 }
 
 /* There is room. Neighbours join, but not across the end of the addresses. */
-static void seg_append(struct phyr_dma *dma, dma_addr_t addr, size_t len)
+static void dma_seg_append(struct phyr_dma *dma, dma_addr_t addr, size_t len)
 {
 	struct phyr_dma_seg *last = dma->nr ? &dma->seg[dma->nr - 1] : NULL;
 
@@ -127,7 +127,7 @@ static void seg_append(struct phyr_dma *dma, dma_addr_t addr, size_t len)
 		dma->seg[dma->nr++] = (struct phyr_dma_seg){ .addr = addr, .len = len };
 }
 
-static void piece_append(struct phyr_dma_state *state, dma_addr_t addr, size_t len,
+static void dma_piece_append(struct phyr_dma_state *state, dma_addr_t addr, size_t len,
 			 bool resource)
 {
 	state->piece[state->nr_pieces++] = (struct dma_piece){
@@ -142,7 +142,7 @@ static void piece_append(struct phyr_dma_state *state, dma_addr_t addr, size_t l
  * lie next to each other there; the first range may begin inside of one, the last may
  * end so, and then nothing continues it.
  */
-static bool iova_fits(const struct phyr_dma_state *state, phys_addr_t phys, size_t len)
+static bool dma_fits_iova(const struct phyr_dma_state *state, phys_addr_t phys, size_t len)
 {
 	unsigned long mask = state->granule - 1;
 
@@ -153,7 +153,7 @@ static bool iova_fits(const struct phyr_dma_state *state, phys_addr_t phys, size
 	return !((phys ^ (kshim_iova_addr(&state->iova) + state->iova_used)) & mask);
 }
 
-static int link_iova(struct phyr_dma *dma, phys_addr_t phys, size_t len)
+static int dma_link_iova(struct phyr_dma *dma, phys_addr_t phys, size_t len)
 {
 	struct phyr_dma_state *state = dma->state;
 	int ret;
@@ -162,12 +162,12 @@ static int link_iova(struct phyr_dma *dma, phys_addr_t phys, size_t len)
 			    dma->dir, 0);
 	if (ret)
 		return ret == -ENOMEM ? -ENOMEM : -EIO;
-	seg_append(dma, kshim_iova_addr(&state->iova) + state->iova_used, len);
+	dma_seg_append(dma, kshim_iova_addr(&state->iova) + state->iova_used, len);
 	state->iova_used += len;
 	return 0;
 }
 
-static int link_pages(struct phyr_dma *dma, phys_addr_t phys, size_t len)
+static int dma_link_pages(struct phyr_dma *dma, phys_addr_t phys, size_t len)
 {
 	struct phyr_dma_state *state = dma->state;
 	struct page *page = pfn_to_page(PHYS_PFN(phys));
@@ -176,17 +176,17 @@ static int link_pages(struct phyr_dma *dma, phys_addr_t phys, size_t len)
 	/* a device's memory in spite of its struct pages */
 	if (is_pci_p2pdma_page(page))
 		return -EREMOTEIO;
-	if (iova_fits(state, phys, len))
-		return link_iova(dma, phys, len);
+	if (dma_fits_iova(state, phys, len))
+		return dma_link_iova(dma, phys, len);
 	addr = dma_map_page(dma->dev, page, offset_in_page(phys), len, dma->dir);
 	if (dma_mapping_error(dma->dev, addr))
 		return -EIO;
-	piece_append(state, addr, len, false);
-	seg_append(dma, addr, len);
+	dma_piece_append(state, addr, len, false);
+	dma_seg_append(dma, addr, len);
 	return 0;
 }
 
-static int link_device(struct dma_link *link, const struct phyr_hold *hold,
+static int dma_link_device(struct dma_link *link, const struct phyr_hold *hold,
 		       phys_addr_t phys, size_t len)
 {
 	struct phyr_dma *dma = link->dma;
@@ -207,14 +207,14 @@ static int link_device(struct dma_link *link, const struct phyr_hold *hold,
 		if (kshim_span_shift(phys, len, link->route.bus_offset,
 				     dma_get_mask(dma->dev), &bus))
 			return -EREMOTEIO;
-		seg_append(dma, bus, len);
+		dma_seg_append(dma, bus, len);
 		return 0;
 	case KSHIM_ADDR_MAPPED:
 		addr = dma_map_resource(dma->dev, phys, len, dma->dir, RESOURCE_ATTRS);
 		if (dma_mapping_error(dma->dev, addr))
 			return -EIO;
-		piece_append(dma->state, addr, len, true);
-		seg_append(dma, addr, len);
+		dma_piece_append(dma->state, addr, len, true);
+		dma_seg_append(dma, addr, len);
 		return 0;
 	default:
 		return -EREMOTEIO;
@@ -231,7 +231,7 @@ static struct dma_mark dma_mark(const struct phyr_dma *dma)
 	};
 }
 
-static void piece_unmap(const struct phyr_dma *dma, const struct dma_piece *piece)
+static void dma_piece_unmap(const struct phyr_dma *dma, const struct dma_piece *piece)
 {
 	if (piece->resource)
 		dma_unmap_resource(dma->dev, piece->addr, piece->len, dma->dir,
@@ -245,7 +245,7 @@ static void dma_rewind(struct phyr_dma *dma, const struct dma_mark *mark)
 	struct phyr_dma_state *state = dma->state;
 
 	while (state->nr_pieces > mark->nr_pieces)
-		piece_unmap(dma, &state->piece[--state->nr_pieces]);
+		dma_piece_unmap(dma, &state->piece[--state->nr_pieces]);
 	if (state->iova_used > mark->iova_used)
 		dma_iova_unlink(dma->dev, &state->iova, mark->iova_used,
 				state->iova_used - mark->iova_used, dma->dir, 0);
@@ -274,9 +274,9 @@ int phyr_dma_link(struct phyr_dma *dma, struct phyr_iter *it, size_t bytes)
 	for (; bytes; bytes -= n) {
 		n = dma_next(dma->state, &at, bytes);
 		hold = phyr_iter_hold(&at);
-		ret = hold_is_pages(hold) ?
-			link_pages(dma, phyr_iter_addr(&at), n) :
-			link_device(&link, hold, phyr_iter_addr(&at), n);
+		ret = dma_hold_is_pages(hold) ?
+			dma_link_pages(dma, phyr_iter_addr(&at), n) :
+			dma_link_device(&link, hold, phyr_iter_addr(&at), n);
 		if (ret) {
 			dma_rewind(dma, &mark);
 			return ret;
@@ -317,12 +317,12 @@ EXPORT_SYMBOL_GPL(phyr_dma_unlink);
 /* --------------------------------------------------------- address space */
 
 /* All the pages from the cursor on, and where they begin. */
-static size_t iter_pages(struct phyr_iter it, phys_addr_t *ret_first)
+static size_t dma_iter_pages(struct phyr_iter it, phys_addr_t *ret_first)
 {
 	size_t bytes = 0, n;
 
 	while ((n = phyr_iter_contig(&it))) {
-		if (hold_is_pages(phyr_iter_hold(&it))) {
+		if (dma_hold_is_pages(phyr_iter_hold(&it))) {
 			if (!bytes)
 				*ret_first = phyr_iter_addr(&it);
 			bytes += n;
@@ -347,7 +347,7 @@ int phyr_dma_alloc(struct phyr_dma *dma, struct device *dev, const struct phyr_i
 		return -ENOMEM;
 	state->granule = dma_get_merge_boundary(dev) + 1;
 	state->max = max(round_down(dma_max_mapping_size(dev), PAGE_SIZE), PAGE_SIZE);
-	bytes = iter_pages(*it, &first);
+	bytes = dma_iter_pages(*it, &first);
 	if (bytes && dma_iova_try_alloc(dev, &state->iova, first, bytes))
 		state->iova_len = bytes;
 	dma->state = state;
@@ -402,7 +402,7 @@ EXPORT_SYMBOL_GPL(phyr_dma_unmap);
 /* ----------------------------------------------------------------- access */
 
 /* The first @nr runs. */
-static void holds_exit(const struct phyr_vec *vec, unsigned int nr)
+static void dma_holds_exit(const struct phyr_vec *vec, unsigned int nr)
 {
 	while (nr--)
 		if (vec->hold[nr].gate)
@@ -415,7 +415,7 @@ bool phyr_vec_enter(const struct phyr_vec *vec)
 
 	for (i = 0; i < vec->nr_holds; i++)
 		if (vec->hold[i].gate && !kshim_gate_enter(vec->hold[i].gate)) {
-			holds_exit(vec, i);
+			dma_holds_exit(vec, i);
 			return false;
 		}
 	return true;
@@ -424,6 +424,6 @@ EXPORT_SYMBOL_GPL(phyr_vec_enter);
 
 void phyr_vec_exit(const struct phyr_vec *vec)
 {
-	holds_exit(vec, vec->nr_holds);
+	dma_holds_exit(vec, vec->nr_holds);
 }
 EXPORT_SYMBOL_GPL(phyr_vec_exit);

@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "kshim.h"
+#include "ctl/ctl.h"
 
 static_assert(sizeof(struct phyr_query) == 64);
 static_assert(sizeof(struct phyr_mount) == 32);
@@ -89,7 +89,7 @@ static long dev_stats(void __user *arg)
 	for (i = 0; i < ARRAY_SIZE(stats->reserved); i++)
 		if (stats->reserved[i])
 			return -EINVAL;
-	ret = kshim_mount_stats(stats);
+	ret = kshim_query_stats(stats);
 	if (!ret && copy_to_user(arg, stats, sizeof(*stats)))
 		ret = -EFAULT;
 	return ret;
@@ -102,7 +102,7 @@ static long dev_route(void __user *arg)
 
 	if (copy_from_user(&route, arg, sizeof(route)))
 		return -EFAULT;
-	ret = kshim_route_query(&route);
+	ret = kshim_query_route(&route);
 	if (!ret && copy_to_user(arg, &route, sizeof(route)))
 		ret = -EFAULT;
 	return ret;

@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 #include <linux/task_io_accounting_ops.h>
 
-#include "dio.h"
+#include "dio/dio.h"
 
 /* More commands than these are collected and sent together: for fewer it costs more. */
 #define DIO_PLUG_COMMANDS	3
@@ -109,7 +109,7 @@ static void dio_done(struct phyr_io *io)
 
 /* --------------------------------------------------------------- submission */
 
-static void zero_end_io(struct bio *bio)
+static void dio_zero_end_io(struct bio *bio)
 {
 	struct phyr_io *io = bio->bi_private;
 
@@ -132,7 +132,7 @@ static void dio_zero(struct kshim_dio *dio, const struct iomap *iomap, loff_t po
 			REQ_OP_WRITE | REQ_SYNC | REQ_IDLE, GFP_KERNEL);
 	bio->bi_iter.bi_sector = iomap_sector(iomap, pos);
 	bio->bi_private = &dio->io;
-	bio->bi_end_io = zero_end_io;
+	bio->bi_end_io = dio_zero_end_io;
 	for (; len; len -= n) {
 		n = min_t(unsigned int, len, PAGE_SIZE);
 		__bio_add_page(bio, ZERO_PAGE(0), n, 0);
@@ -432,7 +432,7 @@ ssize_t kshim_dio_submit_simple(struct kshim_dio *dio, const struct dio_args *ar
 
 /* ----------------------------------------------------------------- lifetime */
 
-static struct kshim_stats *mount_stats(struct kshim_mount *mount)
+static struct kshim_stats *dio_mount_stats(struct kshim_mount *mount)
 {
 	return mount ? &mount->stats : &kshim_stats_rest;
 }
@@ -440,7 +440,7 @@ static struct kshim_stats *mount_stats(struct kshim_mount *mount)
 void kshim_dio_setup(struct kshim_dio *dio, const struct dio_args *args,
 		     struct kshim_mount *mount)
 {
-	kshim_io_init(&dio->io, dio_done, mount_stats(mount));
+	kshim_io_init(&dio->io, dio_done, dio_mount_stats(mount));
 	dio->iocb = args->iocb;
 	dio->dops = args->dops;
 	dio->mount = mount;

@@ -5,8 +5,8 @@
 #include <linux/module.h>
 #include <linux/spinlock.h>
 
-#include "kshim.h"
 #include "core/trust.h"
+#include "disk/disk.h"
 
 static bool trust_all;
 module_param_named(trust_host_bridge, trust_all, bool, 0644);

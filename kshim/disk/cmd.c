@@ -4,14 +4,14 @@
  * the namespace's own queue; the stock driver sends the PRPs that it finds in it.
  *
  * The block layer checks bios and not such requests, so what it would have refused
- * is refused here: see xfer_check().
+ * is refused here: see cmd_check_xfer().
  */
 #include <linux/nvme.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "kshim.h"
-#include "nvme_private.h"
+#include "disk/disk.h"
+#include "disk/nvme_private.h"
 
 #define CMD_SEGS		16	/* DMA ranges of one command */
 #define CMD_LIST_PAGES		5	/* 5 * 511 entries: above 8 MiB */
@@ -374,7 +374,7 @@ put_cmd:
 }
 
 /* What the block layer checks in submit_bio(): the partition and its permission. */
-static int xfer_check(const struct kshim_disk *disk, const struct kshim_xfer *xfer,
+static int cmd_check_xfer(const struct kshim_disk *disk, const struct kshim_xfer *xfer,
 		      size_t len, u64 *ret_sector)
 {
 	struct block_device *bdev = xfer->bdev;
@@ -408,7 +408,7 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 	u64 sector;
 	int ret;
 
-	ret = xfer_check(io->disk, xfer, len, &sector);
+	ret = cmd_check_xfer(io->disk, xfer, len, &sector);
 	if (!ret && io->provider != provider && kshim_io_reach(io, provider) != PHYR_DIRECT)
 		ret = -EREMOTEIO;
 	limit = ret ? 0 : kshim_cmd_bytes(io->disk);

@@ -6,7 +6,7 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 
-#include "kshim.h"
+#include "mem/mem.h"
 
 #define PIN_BATCH	64
 

@@ -11,9 +11,9 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "kshim.h"
+#include "disk/disk.h"
 
-static void pages_end_io(struct bio *bio)
+static void bio_pages_end_io(struct bio *bio)
 {
 	struct phyr_io *io = bio->bi_private;
 
@@ -24,7 +24,7 @@ static void pages_end_io(struct bio *bio)
 }
 
 /* How many ranges of at most a bio's length there are in the next @len bytes. */
-static unsigned int pages_count(struct phyr_iter it, size_t len)
+static unsigned int bio_pages_count(struct phyr_iter it, size_t len)
 {
 	unsigned int nr = 0;
 	size_t n;
@@ -37,19 +37,19 @@ static unsigned int pages_count(struct phyr_iter it, size_t len)
 }
 
 /* Bios for the front of the stretch, which has pages. The block layer cuts them. */
-static int pages_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len)
+static int bio_pages_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len)
 {
 	sector_t sector = xfer->sector;
 	struct bio *bio;
 	size_t n;
 
 	while (len) {
-		bio = bio_alloc(xfer->bdev, pages_count(*xfer->iter, len),
+		bio = bio_alloc(xfer->bdev, bio_pages_count(*xfer->iter, len),
 				(xfer->opf & ~REQ_POLLED) | REQ_SYNC | REQ_IDLE,
 				GFP_KERNEL);
 		bio->bi_iter.bi_sector = sector;
 		bio->bi_private = io;
-		bio->bi_end_io = pages_end_io;
+		bio->bi_end_io = bio_pages_end_io;
 		while (len) {
 			phys_addr_t addr = phyr_iter_addr(xfer->iter);
 
@@ -67,20 +67,20 @@ static int pages_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t
 	return 0;
 }
 
-static bool holds_alike(const struct phyr_hold *a, const struct phyr_hold *b)
+static bool bio_holds_alike(const struct phyr_hold *a, const struct phyr_hold *b)
 {
 	return a->gate == b->gate && a->provider == b->provider;
 }
 
 /* Bytes from the cursor on, at most @len, that are kept alike: one hold's, or pages. */
-static size_t iter_alike(struct phyr_iter it, size_t len)
+static size_t bio_iter_alike(struct phyr_iter it, size_t len)
 {
 	const struct phyr_hold *first = phyr_iter_hold(&it);
 	size_t n = phyr_iter_contig(&it), done = 0;
 
 	if (likely(n >= len))
 		return len;
-	while (done < len && holds_alike(first, phyr_iter_hold(&it))) {
+	while (done < len && bio_holds_alike(first, phyr_iter_hold(&it))) {
 		n = min(len - done, phyr_iter_contig(&it));
 		done += n;
 		phyr_iter_advance(&it, n);
@@ -105,7 +105,7 @@ bool kshim_iter_parts_aligned(struct phyr_iter it, struct block_device *bdev)
 		pos += n;
 		if (pos & block && it.left &&
 		    ((end | phyr_iter_addr(&it)) & (KSHIM_PRP_BYTES - 1) ||
-		     !holds_alike(hold, phyr_iter_hold(&it))))
+		     !bio_holds_alike(hold, phyr_iter_hold(&it))))
 			return false;
 	}
 	return !(pos & block);
@@ -118,27 +118,14 @@ int kshim_queue_parts(struct phyr_io *io, const struct kshim_xfer *xfer)
 
 	part = *xfer;
 	while (!ret && part.len) {
-		size_t n = iter_alike(*part.iter, part.len);
+		size_t n = bio_iter_alike(*part.iter, part.len);
 
 		ret = phyr_iter_hold(part.iter)->gate ? kshim_cmds_queue(io, &part, n) :
-							pages_queue(io, &part, n);
+							bio_pages_queue(io, &part, n);
 		part.sector += n >> SECTOR_SHIFT;
 		part.len -= n;
 	}
 	return ret;
-}
-
-enum phyr_reason kshim_io_reach(struct phyr_io *io, struct phyr_provider *provider)
-{
-	enum phyr_reason reason;
-	u64 dma;
-
-	reason = kshim_pair_get(provider, io->disk->nvme, &dma);
-	if (reason == PHYR_DIRECT) {
-		io->provider = provider;
-		io->delta = dma - provider->start;
-	}
-	return reason;
 }
 
 enum phyr_reason kshim_iter_parts_reach(struct phyr_iter it, struct phyr_io *io)
@@ -146,7 +133,7 @@ enum phyr_reason kshim_iter_parts_reach(struct phyr_iter it, struct phyr_io *io)
 	enum phyr_reason reason = PHYR_DIRECT;
 
 	for (; it.left && reason == PHYR_DIRECT;
-	     phyr_iter_advance(&it, iter_alike(it, it.left)))
+	     phyr_iter_advance(&it, bio_iter_alike(it, it.left)))
 		if (phyr_iter_hold(&it)->gate)
 			reason = kshim_io_reach(io, phyr_iter_hold(&it)->provider);
 	return reason;
@@ -208,7 +195,7 @@ void phyr_bio_free(struct phyr_bio *bio)
 }
 EXPORT_SYMBOL_GPL(phyr_bio_free);
 
-static bool iter_continues(const struct phyr_iter *it, const struct phyr_bio *bio)
+static bool bio_iter_continues(const struct phyr_iter *it, const struct phyr_bio *bio)
 {
 	struct phyr_iter end = bio->iter;
 
@@ -218,7 +205,7 @@ static bool iter_continues(const struct phyr_iter *it, const struct phyr_bio *bi
 
 int phyr_bio_add(struct phyr_bio *bio, struct phyr_iter *it, size_t bytes)
 {
-	if (bytes > it->left || (bio->iter.left && !iter_continues(it, bio)))
+	if (bytes > it->left || (bio->iter.left && !bio_iter_continues(it, bio)))
 		return -EINVAL;
 	if (!bio->iter.left) {
 		bio->iter = phyr_iter_split(it, bytes);
@@ -253,9 +240,9 @@ struct phyr_bio *phyr_bio_split(struct phyr_bio *bio, size_t bytes, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(phyr_bio_split);
 
-static bool iter_has_device(struct phyr_iter it)
+static bool bio_iter_has_device(struct phyr_iter it)
 {
-	for (; it.left; phyr_iter_advance(&it, iter_alike(it, it.left)))
+	for (; it.left; phyr_iter_advance(&it, bio_iter_alike(it, it.left)))
 		if (phyr_iter_hold(&it)->gate)
 			return true;
 	return false;
@@ -291,7 +278,7 @@ static int bio_start(struct phyr_bio *bio)
 
 	if (ret)
 		return ret;
-	if (iter_has_device(it)) {
+	if (bio_iter_has_device(it)) {
 		bio->io.disk = kshim_disk_enter(bio->bdev, &reason);
 		if (!bio->io.disk)
 			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EREMOTEIO;

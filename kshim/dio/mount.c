@@ -9,7 +9,7 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
-#include "kshim.h"
+#include "dio/dio.h"
 
 static DEFINE_SPINLOCK(mounts_lock);
 static LIST_HEAD(mounts);		/* changed under mounts_lock, read by RCU */
@@ -131,54 +131,24 @@ unsigned int kshim_mount_count(void)
 	return nr;
 }
 
-static void counters_export(const struct kshim_counters *sum, struct phyr_stats *stats)
+int kshim_mount_sum(u32 nr, struct kshim_counters *sum, u32 *ret_policy, dev_t *ret_dev)
 {
-	unsigned int i;
-
-	BUILD_BUG_ON(PHYR_NR_REASONS > PHYR_STATS_REASONS);
-	for (i = 0; i < PHYR_NR_REASONS; i++) {
-		stats->reads[i].calls = sum->calls[READ][i];
-		stats->reads[i].bytes = sum->bytes[READ][i];
-		stats->writes[i].calls = sum->calls[WRITE][i];
-		stats->writes[i].bytes = sum->bytes[WRITE][i];
-	}
-	stats->zeroed.calls = sum->zeroed_calls;
-	stats->zeroed.bytes = sum->zeroed_bytes;
-	stats->commands = sum->commands;
-	stats->errors = sum->errors;
-}
-
-int kshim_mount_stats(struct phyr_stats *stats)
-{
-	struct kshim_counters *sum __free(kfree) = kzalloc(sizeof(*sum), GFP_KERNEL);
-	u32 index = stats->index, n = 0;
 	struct kshim_mount *mount;
-	int ret = -ENOENT;
+	int ret = nr ? -ENOENT : 0;
+	u32 n = 0;
 
-	if (!sum)
-		return -ENOMEM;
-	memset(stats, 0, sizeof(*stats));
-	stats->index = index;
-	if (index == 0) {
-		kshim_stats_sum(&kshim_stats_rest, sum);
-		stats->revocations = kshim_regions_revoked();
-		ret = 0;
-	}
 	rcu_read_lock();
 	list_for_each_entry_rcu(mount, &mounts, list) {
-		if (index != 0 && ++n != index)
+		if (nr && ++n != nr)
 			continue;
 		kshim_stats_sum(&mount->stats, sum);
-		if (index == 0)
+		if (!nr)
 			continue;
-		stats->policy = mount->policy;
-		stats->dev_major = MAJOR(mount->dev);
-		stats->dev_minor = MINOR(mount->dev);
+		*ret_policy = mount->policy;
+		*ret_dev = mount->dev;
 		ret = 0;
 		break;
 	}
 	rcu_read_unlock();
-	if (!ret)
-		counters_export(sum, stats);
 	return ret;
 }

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which disk, how it reaches device memory, and by which commands: between the files of
+ * disk/ and for the layers above it.
+ */
+#ifndef _KSHIM_DISK_H
+#define _KSHIM_DISK_H
+
+#include <linux/blkdev.h>
+#include <linux/dmapool.h>
+#include <linux/pci.h>
+
+#include "core/prp.h"
+#include "core/route.h"
+#include "core/seg.h"
+#include "core/split.h"
+#include "mem/mem.h"
+
+/* ------------------------------------------------------------------ trust.c */
+
+/* Has the administrator said that the host bridges of both forward? Any context. */
+bool kshim_trusts(const struct kshim_path *a, const struct kshim_path *b);
+
+/* ------------------------------------------------------------------ route.c */
+
+/* The route from a provider to a PCI device. Process context. */
+struct kshim_route kshim_provider_route(struct phyr_provider *provider,
+					struct pci_dev *client);
+
+/* ------------------------------------------------------------------- nvme.c */
+
+struct kshim_cmd;
+#define KSHIM_CMDS_IDLE	32
+struct kshim_cmd_stack {
+	unsigned int nr;		/* with interrupts off */
+	struct kshim_cmd *cmd[KSHIM_CMDS_IDLE];
+};
+
+/* A PCIe NVMe controller as a reader and writer of device memory. */
+struct kshim_nvme {
+	struct list_head list;		/* under kshim_devices */
+	refcount_t refs;		/* the list and each disk */
+	struct pci_dev *pdev;
+	struct list_head pairs;		/* under kshim_devices */
+	struct dma_pool *prp_pool;	/* list pages */
+	struct kshim_cmd_stack __percpu *idle;	/* commands to use again */
+	atomic_t users;			/* between disk enter and exit */
+	u32 max_bytes;			/* of a command; 0: as the queue says */
+	bool dead;			/* set before the driver lets go */
+};
+
+/* A namespace. Found by its gendisk under RCU. */
+struct kshim_disk {
+	struct hlist_node node;
+	struct gendisk *gendisk;	/* holds a reference: its address stays its name */
+	struct kshim_nvme *nvme;
+	u32 nsid;
+	struct rcu_head rcu;
+};
+
+/*
+ * The disk behind a block device, for one io; kshim_disk_exit() when all its
+ * commands are done. NULL with the reason when it cannot be direct. May sleep.
+ */
+struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
+				    enum phyr_reason *ret_reason);
+void kshim_disk_exit(struct kshim_disk *disk);		/* any context; takes NULL */
+/* The block device that is open as @file. -EBADF: @file is NULL; -ENOTBLK. */
+struct block_device *kshim_file_bdev(const struct file *file);
+int kshim_disk_limit(const struct phyr_disk_limit *arg);
+void kshim_nvmes_remove(struct pci_dev *pdev);		/* NULL: all */
+void kshim_nvmes_unbound(struct pci_dev *pdev);
+void kshim_nvmes_init(void);
+void kshim_nvmes_exit(void);
+
+/* ------------------------------------------------------------------- pair.c */
+
+/*
+ * How one disk controller reaches one provider's memory. Read under RCU, changed under
+ * kshim_devices.
+ */
+struct kshim_pair {
+	struct list_head list;		/* the provider's */
+	struct list_head nvme_list;
+	struct phyr_provider *provider;
+	struct kshim_nvme *nvme;
+	struct kshim_route route;
+	enum phyr_reason reason;
+	u64 dma;		/* address of the provider's first byte, for this controller */
+	struct rcu_head rcu;
+};
+
+/*
+ * Make sure that a pair exists and say whether it is direct, and then at which address
+ * the controller sees the provider's first byte. Process context.
+ */
+enum phyr_reason kshim_pair_get(struct phyr_provider *provider,
+				struct kshim_nvme *nvme, u64 *ret_dma);
+/*
+ * Forget how disks reached it, or what it reached. The caller must hold kshim_devices and
+ * have seen to it that no command of the two is in flight and none will be.
+ */
+void kshim_pairs_drop_provider(struct phyr_provider *provider);
+void kshim_pairs_drop_nvme(struct kshim_nvme *nvme);
+/* May the io's disk reach this device memory? Keeps the address in the io. May sleep. */
+enum phyr_reason kshim_io_reach(struct phyr_io *io, struct phyr_provider *provider);
+
+/* -------------------------------------------------------------- cmd.c, bio.c */
+
+/* One stretch of a disk and the memory that it goes to or comes from. */
+struct kshim_xfer {
+	struct block_device *bdev;
+	sector_t sector;		/* of @bdev */
+	struct phyr_iter *iter;		/* moves on behind what was queued */
+	size_t len;			/* multiple of the logical block */
+	blk_opf_t opf;			/* REQ_OP_READ or REQ_OP_WRITE, REQ_FUA */
+};
+
+/* Is it what most buffers are: one range of device memory? */
+static inline bool kshim_iter_is_simple(const struct phyr_iter *it)
+{
+	return it->vec->nr == 1 && it->vec->hold->gate;
+}
+
+/* The most bytes of a command. */
+size_t kshim_cmd_bytes(const struct kshim_disk *disk);
+/* Commands for the front of the stretch, which is device memory of one hold. */
+int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len);
+
+/*
+ * Queue the commands of a stretch. Process context, may sleep. What was queued before
+ * an error completes. -ESTALE: device memory is gone. -EREMOTEIO: the disk cannot
+ * reach it.
+ */
+int kshim_queue_parts(struct phyr_io *io, const struct kshim_xfer *xfer);
+static inline int kshim_queue(struct phyr_io *io, const struct kshim_xfer *xfer)
+{
+	if (likely(kshim_iter_is_simple(xfer->iter)))
+		return kshim_cmds_queue(io, xfer, xfer->len);
+	return kshim_queue_parts(io, xfer);
+}
+
+/*
+ * May a transfer of all that is left begin and end there? Every range begins where the
+ * disk can begin; and where it ends inside of a block the next one follows as pages
+ * follow each other, which is all that PRPs can say, and all that the block layer does
+ * without cutting there.
+ */
+bool kshim_iter_parts_aligned(struct phyr_iter it, struct block_device *bdev);
+static inline bool kshim_iter_is_aligned(const struct phyr_iter *it,
+					 struct block_device *bdev)
+{
+	if (likely(kshim_iter_is_simple(it)))
+		return !((phyr_iter_addr(it) & bdev_dma_alignment(bdev)) |
+			 (it->left & (bdev_logical_block_size(bdev) - 1)));
+	return kshim_iter_parts_aligned(*it, bdev);
+}
+
+/* May the io's disk reach all device memory from the cursor on? May sleep. */
+enum phyr_reason kshim_iter_parts_reach(struct phyr_iter it, struct phyr_io *io);
+static inline enum phyr_reason kshim_iter_reach(const struct phyr_iter *it,
+						struct phyr_io *io)
+{
+	if (likely(kshim_iter_is_simple(it)))
+		return kshim_io_reach(io, it->vec->hold->provider);
+	return kshim_iter_parts_reach(*it, io);
+}
+
+/* With nobody using the controller. */
+void kshim_cmds_free(struct kshim_nvme *nvme);
+int kshim_cmds_init(void);
+void kshim_cmds_exit(void);
+
+static inline void kshim_io_init(struct phyr_io *io, void (*done)(struct phyr_io *io),
+				 struct kshim_stats *stats)
+{
+	atomic_set(&io->refs, 1);
+	io->error = 0;
+	io->done = done;
+	io->disk = NULL;
+	io->provider = NULL;
+	io->stats = stats;
+}
+
+static inline void kshim_io_fail(struct phyr_io *io, int error)
+{
+	cmpxchg(&io->error, 0, error);
+}
+
+static inline void kshim_io_put(struct phyr_io *io)
+{
+	if (atomic_dec_and_test(&io->refs))
+		io->done(io);
+}
+
+#endif /* _KSHIM_DISK_H */

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What belongs to all layers: counters, per CPU since any context counts; who is inside
+ * the module; the workqueue.
+ */
+#include <linux/delay.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+
+#include "kshim.h"
+
+struct kshim_stats kshim_stats_rest;
+struct workqueue_struct *kshim_wq;
+DEFINE_PER_CPU(struct kshim_users, kshim_users);
+
+int kshim_stats_init(struct kshim_stats *stats)
+{
+	stats->cpu = alloc_percpu(struct kshim_counters);
+	return stats->cpu ? 0 : -ENOMEM;
+}
+
+void kshim_stats_free(struct kshim_stats *stats)
+{
+	free_percpu(stats->cpu);
+	stats->cpu = NULL;
+}
+
+/* All fields are u64, and sums are only ever looked at: no CPU is stopped for them. */
+void kshim_stats_sum(const struct kshim_stats *stats, struct kshim_counters *sum)
+{
+	u64 *to = (u64 *)sum;
+	unsigned int i;
+	int cpu;
+
+	BUILD_BUG_ON(sizeof(*sum) % sizeof(u64));
+	for_each_possible_cpu(cpu)
+	{
+		const u64 *from = (const u64 *)per_cpu_ptr(stats->cpu, cpu);
+
+		for (i = 0; i < sizeof(*sum) / sizeof(u64); i++)
+			to[i] += READ_ONCE(from[i]);
+	}
+}
+
+void kshim_stats_fold(struct kshim_stats *to, const struct kshim_stats *from)
+{
+	struct kshim_counters sum = {};
+	u64 *words = (u64 *)&sum;
+	unsigned int i;
+
+	kshim_stats_sum(from, &sum);
+	for (i = 0; i < sizeof(sum) / sizeof(u64); i++)
+		this_cpu_add(((u64 __percpu *)to->cpu)[i], words[i]);
+}
+
+/*
+ * Only those inside can bring in more, their own asynchronous I/O. Whoever went is
+ * counted first: were somebody inside all the while, more would have come than went.
+ */
+static bool kshim_users_left(void)
+{
+	unsigned long came = 0, went = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) went += READ_ONCE(per_cpu(kshim_users, cpu).went);
+	/* those who come and go meanwhile are seen to have come */
+	smp_mb();
+	for_each_possible_cpu(cpu) came += READ_ONCE(per_cpu(kshim_users, cpu).came);
+	return came != went;
+}
+
+/*
+ * No open file and no user of the symbols is left, for they held the module. The last of
+ * those who are waited for may still be on its way out, in a task that was preempted
+ * there or in an interrupt.
+ */
+void kshim_users_wait(void)
+{
+	synchronize_rcu_tasks();
+	while (kshim_users_left())
+		msleep(20);
+	synchronize_rcu_tasks();
+	synchronize_rcu();
+}
+
+int kshim_base_init(void)
+{
+	int ret = kshim_stats_init(&kshim_stats_rest);
+
+	if (ret)
+		return ret;
+	kshim_wq = alloc_workqueue("phyr", WQ_UNBOUND, 0);
+	if (!kshim_wq) {
+		kshim_stats_free(&kshim_stats_rest);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void kshim_base_exit(void)
+{
+	destroy_workqueue(kshim_wq);
+	kshim_stats_free(&kshim_stats_rest);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whose memory an address is, and for how long: between the files of mem/ and for the
+ * layers above it.
+ */
+#ifndef _KSHIM_MEM_H
+#define _KSHIM_MEM_H
+
+#include <linux/hash.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/phyr.h>
+#include <linux/refcount.h>
+
+#include "kshim.h"
+
+/* ------------------------------------------------------------ vec.c, range.c */
+
+/* A vector's length at some time, to go back to. */
+struct kshim_vec_mark {
+	unsigned int nr, nr_holds, hold_nr;
+	size_t bytes, last_len;
+};
+
+struct kshim_vec_mark kshim_vec_mark(const struct phyr_vec *vec);
+/* Drop what was appended since, with its references. */
+void kshim_vec_rewind(struct phyr_vec *vec, const struct kshim_vec_mark *mark);
+/*
+ * Append a range, which joins the last one when that ends there and is kept the same
+ * way. A new hold of a region takes a reference to it. 0, -ENOMEM, -EINVAL.
+ */
+int kshim_vec_add(struct phyr_vec *vec, struct phyr_hold hold, phys_addr_t addr,
+		  size_t len);
+/* get_user_phyrs(), saying why in @ret_reason when it is not the caller's mistake. */
+int kshim_get_user(unsigned long uaddr, size_t len, bool write, struct phyr_vec *vec,
+		   enum phyr_reason *ret_reason);
+
+/* --------------------------------------------------------------- provider.c */
+
+struct phyr_provider {
+	struct list_head list;	/* under kshim_devices */
+	refcount_t refs;	/* the list or the registrant, and each region */
+	struct pci_dev *pdev;	/* NULL: not PCI */
+	int bar;		/* -1: registered by a driver */
+	phys_addr_t start;
+	u64 len;
+	u64 bus_offset;
+	bool dead;		/* under kshim_devices, read without */
+	struct phyr_gate gate;	/* of DMA that no region's gate guards */
+	struct list_head pairs;	/* disk/pair.c's */
+	struct rcu_head rcu;
+};
+
+/* Providers, pairs, nvmes and disks change under it. */
+extern struct mutex kshim_devices;
+
+/*
+ * The provider whose range holds all of a range, with a reference; NULL when there is
+ * none. Process context.
+ */
+struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len);
+/* The provider that a BAR is, or that lies in it; the same. */
+struct phyr_provider *kshim_provider_get_bar(struct pci_dev *pdev, int bar);
+void kshim_provider_put(struct phyr_provider *provider);	/* any context */
+/* Let posted writes on their way to the memory arrive. Process context. */
+void kshim_provider_flush(struct phyr_provider *provider);
+
+/*
+ * Killing makes a provider unfindable: no region learns about it any more, and no pair is
+ * made. Whoever kills has to end it then, see pci.c: no DMA to it must be left. A list of
+ * killed ones has a reference to each.
+ */
+void kshim_provider_kill(struct phyr_provider *provider);
+/* All of a PCI device; NULL: all. */
+void kshim_providers_kill(struct pci_dev *pdev, struct list_head *ret_killed);
+/* What phyr_provider_register() does but for ending what it killed. */
+struct phyr_provider *kshim_provider_new(const struct phyr_provider_desc *desc,
+					 struct list_head *ret_killed);
+/* Those whose BAR was found to have moved, for which the work item was queued. */
+void kshim_providers_moved(struct list_head *ret_killed);
+void kshim_providers_init(work_func_t moved);
+/* Its driver, which may have registered providers, has let go. */
+void kshim_providers_unbound(struct pci_dev *pdev);
+
+/* ----------------------------------------------------------------- region.c */
+
+#define KSHIM_REGION_PROVIDERS	8
+/* Mapped pages around the ones asked for are learned with them, in windows of: */
+#define KSHIM_WINDOW_BYTES	PMD_SIZE
+
+/* A run of pages that is one run of physical ones. */
+struct kshim_extent {
+	u64 page : 36;		/* from the start of the region */
+	u64 nr : 28;
+	u64 pfn : 40;
+	u64 slot : 4;		/* index of the region's provider */
+	u64 readable : 1;	/* by the VMA and the page tables */
+	u64 writable : 1;
+};
+
+struct kshim_map {
+	struct rcu_head rcu;
+	unsigned int nr;
+	struct kshim_extent extent[] __counted_by(nr);	/* sorted, disjoint */
+};
+
+#define KSHIM_REGION_BITS	8
+#define KSHIM_REGION_BUCKETS	(1 << KSHIM_REGION_BITS)
+
+/*
+ * The device memory of one VMA. Lives in the hash from its first use until its page
+ * tables change in any way, even in a small part: a closed region never comes back, the
+ * next I/O makes a new one.
+ */
+struct kshim_region {
+	struct mmu_interval_notifier mni;
+	struct hlist_node node;		/* the hash, under regions_lock, read by RCU */
+	struct mm_struct *mm;		/* kept by mni */
+	unsigned long start, end, bytes;
+	struct phyr_gate gate;		/* closed under lock */
+	refcount_t refs;		/* the hash (dropped by reap) and each hold */
+	unsigned long used;		/* jiffies, about */
+	spinlock_t lock;
+	struct kshim_map __rcu *map;	/* replaced under lock while the gate is open */
+	struct mutex fill;		/* one walk of the page tables at a time */
+	unsigned int nr_providers;	/* under fill, only grows */
+	struct phyr_provider *provider[KSHIM_REGION_PROVIDERS];
+	struct work_struct reap;	/* ends mni */
+	struct work_struct free;	/* without references */
+};
+
+extern struct hlist_head kshim_regions[KSHIM_REGION_BUCKETS];
+
+static inline struct hlist_head *kshim_region_bucket(const struct mm_struct *mm)
+{
+	return &kshim_regions[hash_ptr(mm, KSHIM_REGION_BITS)];
+}
+
+/* May there be regions of this address space? Often a yes is wrong, but never a no. */
+static inline bool kshim_regions_maybe(const struct mm_struct *mm)
+{
+	return !hlist_empty(kshim_region_bucket(mm));
+}
+
+/*
+ * The short way, for what most buffers are: all of it is one extent of one region of
+ * current->mm. Fills the empty @vec. False: take the long way.
+ */
+bool kshim_region_known(unsigned long uaddr, size_t len, bool write,
+			struct phyr_vec *vec);
+/* Is there a region of current->mm at @uaddr? */
+bool kshim_region_exists(unsigned long uaddr);
+/* The region of current->mm at @uaddr if there is one, with a reference. */
+struct kshim_region *kshim_region_find(unsigned long uaddr);
+/*
+ * The same, made when missing. May sleep. -EFAULT: nothing is mapped there;
+ * -ENXIO: it is memory with struct pages; -ENOMEM.
+ */
+struct kshim_region *kshim_region_get(unsigned long uaddr);
+/* Any context. */
+static inline void kshim_region_put(struct kshim_region *region)
+{
+	if (refcount_dec_and_test(&region->refs))
+		queue_work(kshim_wq, &region->free);
+}
+/*
+ * Append the ranges of a part of the region. -ENOENT: some of it is not known, or not
+ * for this access, and the vector may have grown. -ENOMEM.
+ */
+int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t len,
+		      bool write, struct phyr_vec *vec);
+/* Is all of it known, for this access? */
+bool kshim_region_knows(struct kshim_region *region, unsigned long uaddr, size_t len,
+			bool write);
+/*
+ * The map that was made while mmu_interval_read_begin() said @seq becomes that of the
+ * region, which owns it, or is freed: -ESTALE, the page tables changed meanwhile.
+ */
+int kshim_region_publish(struct kshim_region *region, struct kshim_map *map,
+			 unsigned long seq);
+/* Forget other regions until @nr more ranges are within bounds; false: they are not. */
+bool kshim_ranges_make_room(unsigned int nr, const struct kshim_region *keep);
+void kshim_regions_revoke(const struct phyr_provider *provider);  /* NULL: all */
+u64 kshim_regions_revoked(void);
+void kshim_regions_init(void);
+void kshim_regions_exit(void);
+
+/* ------------------------------------------------------------------ learn.c */
+
+/*
+ * Make it known: a part of one window. May sleep. @ret_reason tells why -EFAULT when
+ * it is not the caller's mistake. -ESTALE: the region was closed meanwhile, get a new
+ * one.
+ */
+int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
+		      bool write, enum phyr_reason *ret_reason);
+
+#endif /* _KSHIM_MEM_H */
