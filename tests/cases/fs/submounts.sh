@@ -58,12 +58,13 @@ numbers() {
 copies() {
 	local tool
 
-	for tool in tar cp; do
+	for tool in tar cp rsync; do
 		rm -rf copy
 		mkdir copy
 		case $tool in
 		tar) tar -C "$1" -cf - . | tar -C copy -xf - ;;
 		cp) cp -a "$1/." copy ;;
+		rsync) rsync -aHAX "$1/" copy ;;
 		esac
 		diff -r "$2" copy || fail "$tool: not the same"
 	done
