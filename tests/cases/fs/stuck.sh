@@ -6,7 +6,7 @@
 # iommu: any
 # host: yes
 # fs: any
-# time: 120
+# time: 240
 
 # shellcheck source=tests/vm/fs.sh
 . "${0%/*}/../../vm/fs.sh"
@@ -19,7 +19,7 @@ python3 - "$T_DIR/held" "$server" "$pid" <<'END' || exit 1
 import fcntl, os, signal, sys, threading, time
 
 held, server, pid = sys.argv[1:]
-signal.alarm(100)
+signal.alarm(220)
 signal.signal(signal.SIGIO, signal.SIG_IGN) # that somebody wants the lease
 threading.stack_size(64 << 10)
 
