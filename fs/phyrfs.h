@@ -355,7 +355,7 @@ void phyrfs_fd_close_nameless(struct phyrfs *fs, struct phyrfs_inode *inode);
 /* Is that under way? Then who does it frees @inode if it is forgotten. Under table_lock. */
 bool phyrfs_fd_closing(const struct phyrfs_inode *inode);
 
-/* --------------------------------------------------------------------- inode.c */
+/* --------------------------------------------------------------------- table.c */
 
 int phyrfs_table_init(struct phyrfs *fs, int root_fd, const struct stat *root_st);
 void phyrfs_table_free(struct phyrfs *fs);
