@@ -450,10 +450,3 @@ bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,
 	}
 	return true;
 }
-
-void phyrfs_fd_free(struct phyrfs_inode *inode)
-{
-	if (inode->fd >= 0)
-		close(inode->fd);
-	free(inode->handle);
-}

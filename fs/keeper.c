@@ -41,10 +41,6 @@
 
 #define END_MS 5000 /* for a server that was asked to end */
 
-/* What the server says besides lines of text: single bytes that none begins with. */
-#define SAYS_READY 1
-#define SAYS_ENDS  2
-
 struct keeper {
 	struct phyrfs *fs;
 	sigset_t old_mask;
@@ -59,13 +55,6 @@ struct keeper {
 	bool asked; /* the server to end */
 	bool killed;
 };
-
-static void std_fds_release(int null_fd)
-{
-	dup2(null_fd, STDIN_FILENO);
-	dup2(null_fd, STDOUT_FILENO);
-	dup2(null_fd, STDERR_FILENO);
-}
 
 /* ------------------------------------------------------------------- the starter */
 
@@ -116,48 +105,6 @@ fail:
 
 /* -------------------------------------------------------------------- the server */
 
-static struct {
-	int keeper_fd;
-	int null_fd;
-} server = { -1, -1 };
-
-static void server_say(char what)
-{
-	if (server.keeper_fd >= 0 && write(server.keeper_fd, &what, 1) != 1)
-		phyrfs_message("the process that waits for this one: %s",
-			       strerror(errno));
-}
-
-void phyrfs_server_ready(struct phyrfs *fs)
-{
-	if (!fs->opts.foreground) {
-		setsid();
-		phyrfs_message_to_fd(server.keeper_fd);
-		std_fds_release(server.null_fd);
-	}
-	server_say(SAYS_READY);
-}
-
-void phyrfs_server_ends(void)
-{
-	server_say(SAYS_ENDS);
-}
-
-/*
- * End with the keeper, which has the only other end of this pipe. Not by
- * PR_SET_PDEATHSIG, which a thread loses when it takes on other ids.
- */
-static int server_bind(int fd)
-{
-	char byte;
-
-	if (fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETSIG, SIGKILL) ||
-	    fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK))
-		return -errno;
-	/* It may have ended before. */
-	return read(fd, &byte, 1) ? 0 : -EPIPE;
-}
-
 static int server_run(struct keeper *keeper, int keeper_fd, int life_fd)
 {
 	struct phyrfs *fs = keeper->fs;
@@ -167,10 +114,8 @@ static int server_run(struct keeper *keeper, int keeper_fd, int life_fd)
 	if (fs->starter_fd >= 0)
 		close(fs->starter_fd);
 	phyrfs_source_release(fs);
-	server.keeper_fd = keeper_fd;
 	sigprocmask(SIG_SETMASK, &keeper->old_mask, NULL);
-	server.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	err = server.null_fd < 0 ? -errno : server_bind(life_fd);
+	err = phyrfs_server_init(keeper_fd, life_fd);
 	if (err) {
 		phyrfs_message("cannot start to serve %s: %s", fs->opts.mountpoint,
 			       strerror(-err));
@@ -335,7 +280,7 @@ static void keeper_release_starter(struct keeper *keeper)
 
 	phyrfs_message_to_syslog();
 	if (null_fd >= 0) {
-		std_fds_release(null_fd);
+		phyrfs_message_leave_std(null_fd);
 		close(null_fd);
 	}
 	if (write(keeper->fs->starter_fd, "", 1) != 1)
@@ -374,9 +319,9 @@ static void keeper_messages(struct keeper *keeper)
 
 	while ((len = read(keeper->messages_fd, line, sizeof(line) - 1)) > 0) {
 		line[len] = '\0';
-		if (line[0] == SAYS_READY)
+		if (line[0] == PHYRFS_SAYS_READY)
 			keeper_ready(keeper);
-		else if (line[0] == SAYS_ENDS)
+		else if (line[0] == PHYRFS_SAYS_ENDS)
 			keeper->asked = true;
 		else
 			phyrfs_message("%s: %s", keeper->fs->opts.mountpoint, line);

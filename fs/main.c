@@ -67,6 +67,21 @@ static int check_run(struct phyrfs *fs, struct fuse_args *args)
 	return err;
 }
 
+/* With the source open. */
+static int source_show(struct phyrfs *fs, struct fuse_args *args)
+{
+	int err;
+
+	err = phyrfs_table_init(fs);
+	if (err) {
+		phyrfs_message("%s: %s", fs->opts.source, strerror(-err));
+		return err;
+	}
+	err = fs->opts.check ? check_run(fs, args) : phyrfs_keeper(fs, args);
+	phyrfs_table_free(fs);
+	return err;
+}
+
 static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
 {
 	int err;
@@ -94,7 +109,7 @@ static int phyrfs_run(struct phyrfs *fs, struct fuse_args *args)
 		err = phyrfs_source_open(fs);
 	if (err)
 		return err;
-	err = fs->opts.check ? check_run(fs, args) : phyrfs_keeper(fs, args);
+	err = source_show(fs, args);
 	phyrfs_source_close(fs);
 	return err;
 }

@@ -55,6 +55,13 @@ void phyrfs_message_to_syslog(void)
 	message_syslog = true;
 }
 
+void phyrfs_message_leave_std(int null_fd)
+{
+	dup2(null_fd, STDIN_FILENO);
+	dup2(null_fd, STDOUT_FILENO);
+	dup2(null_fd, STDERR_FILENO);
+}
+
 bool phyrfs_message_due(atomic_llong *next_s)
 {
 	struct timespec now;

@@ -2,6 +2,8 @@
 /*
  * The mounts that the source consists of: its own, and with -o submounts those below it,
  * which come and go. One is known as long as an inode on it is, and kept busy that long.
+ * The fd to open its handles with comes from the caller: for want of fds inodes may lose
+ * theirs and be freed, and so mounts be put.
  */
 #include "phyrfs.h"
 
@@ -45,18 +47,21 @@ static void mount_free(struct phyrfs *fs, struct phyrfs_mount *mount)
 	free(mount);
 }
 
-/* Asks the source, so not under table_lock. */
-static int mount_new(struct phyrfs *fs, int fd, uint64_t id,
+/* @fd is on it. Asks the source, so not under table_lock. */
+static int mount_new(struct phyrfs *fs, int fd, uint64_t id, int handles_fd,
 		     struct phyrfs_mount **ret_mount)
 {
 	struct phyrfs_mount *mount;
 
 	mount = calloc(1, sizeof(*mount));
-	if (!mount)
+	if (!mount) {
+		if (handles_fd >= 0)
+			close(handles_fd);
 		return -ENOMEM;
+	}
 	mount->id = id;
 	mount->nr_inodes = 1;
-	mount->fd = phyrfs_handles_fd(fs, fd);
+	mount->fd = handles_fd;
 	if (mount->fd >= 0)
 		fs->nr_pinned++;
 	mount_kind(mount, fd);
@@ -64,6 +69,7 @@ static int mount_new(struct phyrfs *fs, int fd, uint64_t id,
 	return 0;
 }
 
+/* With one more inode. Under table_lock. */
 static struct phyrfs_mount *mount_find(struct phyrfs *fs, uint64_t id)
 {
 	struct phyrfs_mount *mount;
@@ -74,39 +80,42 @@ static struct phyrfs_mount *mount_find(struct phyrfs *fs, uint64_t id)
 		/* Most requests in a row are about one mount. */
 		LIST_REMOVE(mount, mounts);
 		LIST_INSERT_HEAD(&fs->mounts, mount, mounts);
+		mount->nr_inodes++;
 		return mount;
 	}
 	return NULL;
 }
 
-int phyrfs_mount_get(struct phyrfs *fs, int fd, uint64_t id,
-		     struct phyrfs_mount **ret_mount)
+struct phyrfs_mount *phyrfs_mount_get(struct phyrfs *fs, uint64_t id)
 {
-	struct phyrfs_mount *mount, *new = NULL;
-	int err;
+	struct phyrfs_mount *mount;
 
-	if (fs->root.mount && id == fs->root.mount->id) {
-		*ret_mount = fs->root.mount;
-		return 0;
-	}
+	if (id == fs->root.mount->id)
+		return fs->root.mount;
 	pthread_mutex_lock(&fs->table_lock);
 	mount = mount_find(fs, id);
+	pthread_mutex_unlock(&fs->table_lock);
+	return mount;
+}
+
+int phyrfs_mount_add(struct phyrfs *fs, int fd, uint64_t id, int handles_fd,
+		     struct phyrfs_mount **ret_mount)
+{
+	struct phyrfs_mount *mount, *new;
+	int err;
+
+	err = mount_new(fs, fd, id, handles_fd, &new);
+	if (err)
+		return err;
+	pthread_mutex_lock(&fs->table_lock);
+	/* Another thread may have added it meanwhile. */
+	mount = mount_find(fs, id);
 	if (!mount) {
-		pthread_mutex_unlock(&fs->table_lock);
-		err = mount_new(fs, fd, id, &new);
-		if (err)
-			return err;
-		pthread_mutex_lock(&fs->table_lock);
-		mount = mount_find(fs, id);
-	}
-	if (mount) {
-		mount->nr_inodes++;
-	} else {
 		mount = new;
 		LIST_INSERT_HEAD(&fs->mounts, mount, mounts);
 	}
 	pthread_mutex_unlock(&fs->table_lock);
-	if (new &&mount != new)
+	if (mount != new)
 		mount_free(fs, new);
 	*ret_mount = mount;
 	return 0;
@@ -127,10 +136,10 @@ void phyrfs_mount_put(struct phyrfs *fs, struct phyrfs_mount *mount)
 		mount_free(fs, mount);
 }
 
-int phyrfs_mounts_init(struct phyrfs *fs, uint64_t root_id)
+int phyrfs_mounts_init(struct phyrfs *fs, uint64_t root_id, int handles_fd)
 {
 	LIST_INIT(&fs->mounts);
-	return mount_new(fs, fs->root.fd, root_id, &fs->root.mount);
+	return mount_new(fs, fs->root.fd, root_id, handles_fd, &fs->root.mount);
 }
 
 void phyrfs_mounts_exit(struct phyrfs *fs)

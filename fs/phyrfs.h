@@ -173,6 +173,9 @@ void phyrfs_message(const char *format, ...) __attribute__((format(printf, 1, 2)
 void phyrfs_message_to_fd(int fd); /* does not wait for a reader */
 void phyrfs_message_to_syslog(void);
 
+/* Nobody is there any more to read stderr: the three standard fds become @null_fd. */
+void phyrfs_message_leave_std(int null_fd);
+
 /* For what may happen at any rate: true at most once a minute, for each @next_s (0). */
 bool phyrfs_message_due(atomic_llong *next_s);
 
@@ -193,7 +196,19 @@ int phyrfs_background(struct phyrfs *fs);
  */
 int phyrfs_keeper(struct phyrfs *fs, struct fuse_args *args);
 
-/* In the server: the mount is ready; its end is what somebody asked for. */
+/* -------------------------------------------------------------------- server.c */
+
+/* What the keeper is told besides lines of text: bytes that none begins with. */
+#define PHYRFS_SAYS_READY 1
+#define PHYRFS_SAYS_ENDS  2
+
+/*
+ * Each is a pipe's end: @keeper_fd to write to the keeper, and @life_fd, of which the
+ * keeper has the only other end, so that the calling process is killed with it.
+ */
+int phyrfs_server_init(int keeper_fd, int life_fd);
+
+/* The mount is ready; its end is what somebody asked for. */
 void phyrfs_server_ready(struct phyrfs *fs);
 void phyrfs_server_ends(void);
 
@@ -234,7 +249,7 @@ int phyrfs_remount(const struct phyrfs_options *opts);
 
 /* -------------------------------------------------------------------- source.c */
 
-/* Says what is wrong, and which filesystems will not be shown. */
+/* Sets fs->root.fd. Says what is wrong, and which filesystems will not be shown. */
 int phyrfs_source_open(struct phyrfs *fs);
 void phyrfs_source_close(struct phyrfs *fs);
 
@@ -250,13 +265,27 @@ int phyrfs_source_stat(const struct phyrfs *fs, int fd, const char *name,
 
 /* --------------------------------------------------------------------- mount.c */
 
-int phyrfs_mounts_init(struct phyrfs *fs, uint64_t root_id);
+/* @handles_fd: of phyrfs_handles_fd(); the mount's from here on, whatever the result. */
+int phyrfs_mounts_init(struct phyrfs *fs, uint64_t root_id, int handles_fd);
 void phyrfs_mounts_exit(struct phyrfs *fs);
 
-/* The mount @id, which @fd is on, with one more inode; and with one less. */
-int phyrfs_mount_get(struct phyrfs *fs, int fd, uint64_t id,
-		     struct phyrfs_mount **ret_mount);
+/* The mount @id with one more inode, or NULL if it is not known; and with one less. */
+struct phyrfs_mount *phyrfs_mount_get(struct phyrfs *fs, uint64_t id);
 void phyrfs_mount_put(struct phyrfs *fs, struct phyrfs_mount *mount);
+
+/* The same for one that was not known, which @fd is on. @handles_fd: as above. */
+int phyrfs_mount_add(struct phyrfs *fs, int fd, uint64_t id, int handles_fd,
+		     struct phyrfs_mount **ret_mount);
+
+/* --------------------------------------------------------------------- inode.c */
+
+/* Both own @fd after success, and the new one the caller's reference to @mount. */
+void phyrfs_inode_init(struct phyrfs_inode *inode, const struct stat *st, int fd);
+int phyrfs_inode_new(struct phyrfs_mount *mount, const struct stat *st, int fd,
+		     struct phyrfs_inode **ret_inode);
+
+/* One that is not in the table any more, or never was. Without table_lock. */
+void phyrfs_inode_free(struct phyrfs *fs, struct phyrfs_inode *inode);
 
 /* -------------------------------------------------------------------- number.c */
 
@@ -344,7 +373,6 @@ bool phyrfs_fd_merge(struct phyrfs *fs, struct phyrfs_inode *inode,
 /* @inode has an fd now, and others may lose theirs; or it has none. Under table_lock. */
 void phyrfs_fds_add(struct phyrfs *fs, struct phyrfs_inode *inode);
 void phyrfs_fds_remove(struct phyrfs *fs, struct phyrfs_inode *inode);
-void phyrfs_fd_free(struct phyrfs_inode *inode);
 
 /* Are there too many now? Under table_lock, which it drops meanwhile. */
 void phyrfs_fds_trim(struct phyrfs *fs);
@@ -357,7 +385,8 @@ bool phyrfs_fd_closing(const struct phyrfs_inode *inode);
 
 /* --------------------------------------------------------------------- table.c */
 
-int phyrfs_table_init(struct phyrfs *fs, int root_fd, const struct stat *root_st);
+/* The root inode, for the open source, and room for all others. */
+int phyrfs_table_init(struct phyrfs *fs);
 void phyrfs_table_free(struct phyrfs *fs);
 
 /* What the table counts, into @stats. */
@@ -389,9 +418,6 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd,
 
 /* Take back @nr references of the kernel; the last one frees the inode. */
 void phyrfs_inode_forget(struct phyrfs *fs, struct phyrfs_inode *inode, uint64_t nr);
-
-/* One that is not in the table any more, or never was. Without table_lock. */
-void phyrfs_inode_free(struct phyrfs *fs, struct phyrfs_inode *inode);
 
 /*
  * @st is of a file that has lost a name in @dir. If that was its last one, and nobody has

@@ -96,7 +96,7 @@ static bool source_is_shared(int dir_fd)
 }
 
 /* Is @path below @dir? */
-static bool path_is_below(const char *path, const struct phyrfs_inode *dir)
+static bool path_is_below(const char *path, const struct stat *dir)
 {
 	char *parent = strdup(path), *slash;
 	bool below = false;
@@ -104,8 +104,8 @@ static bool path_is_below(const char *path, const struct phyrfs_inode *dir)
 
 	while (parent && !below && (slash = strrchr(parent, '/')) && slash[1]) {
 		slash[slash == parent] = '\0';
-		below = !stat(parent, &st) && st.st_dev == dir->dev &&
-			st.st_ino == dir->ino;
+		below = !stat(parent, &st) && st.st_dev == dir->st_dev &&
+			st.st_ino == dir->st_ino;
 	}
 	free(parent);
 	return below;
@@ -115,8 +115,17 @@ static bool path_is_below(const char *path, const struct phyrfs_inode *dir)
 static int submounts_check(const struct phyrfs *fs)
 {
 	const struct phyrfs_options *opts = &fs->opts;
+	struct stat root;
+	int err;
 
-	if (!opts->mountpoint || !path_is_below(opts->mountpoint, &fs->root))
+	if (!opts->mountpoint)
+		return 0;
+	if (fstat(fs->root.fd, &root)) {
+		err = -errno;
+		phyrfs_message("%s: %s", opts->source, strerror(-err));
+		return err;
+	}
+	if (!path_is_below(opts->mountpoint, &root))
 		return 0;
 	phyrfs_message("%s is below %s, which -o submounts does not allow; mount it "
 		       "elsewhere, or without that option",
@@ -124,56 +133,34 @@ static int submounts_check(const struct phyrfs *fs)
 	return -EINVAL;
 }
 
-static int source_root(struct phyrfs *fs, int *ret_fd)
+static int source_root(struct phyrfs *fs)
 {
-	int err, dir_fd;
+	int err, dir_fd, fd = -1;
 
 	dir_fd = open(fs->opts.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return -errno;
-	err = source_clone(&fs->opts, dir_fd, ret_fd);
+	err = source_clone(&fs->opts, dir_fd, &fd);
 	if (err == -EPERM || err == -EINVAL) {
 		fs->no_xdev = !fs->opts.submounts;
-		*ret_fd = dir_fd;
+		fs->root.fd = dir_fd;
 		return 0;
 	}
 	if (err) {
 		close(dir_fd);
 		return err;
 	}
+	fs->root.fd = fd;
 	fs->source_fd = dir_fd;
 	fs->mounts_arrive = fs->opts.submounts && source_is_shared(dir_fd);
 	return 0;
 }
 
-/* What has the root before the table has it: the first inode of the first mount. */
-static int source_init(struct phyrfs *fs, int fd)
-{
-	uint64_t mount_id;
-	struct stat st;
-	int err;
-
-	err = phyrfs_source_stat(fs, fd, "", &st, &mount_id);
-	if (!err)
-		err = phyrfs_table_init(fs, fd, &st);
-	if (err)
-		return err;
-	err = phyrfs_mounts_init(fs, mount_id);
-	if (err)
-		phyrfs_table_free(fs);
-	return err;
-}
-
 int phyrfs_source_open(struct phyrfs *fs)
 {
-	int err, fd = -1;
+	int err;
 
-	err = source_root(fs, &fd);
-	if (!err) {
-		err = source_init(fs, fd);
-		if (err)
-			close(fd);
-	}
+	err = source_root(fs);
 	if (err) {
 		phyrfs_message("%s: %s", fs->opts.source, strerror(-err));
 		return err;
@@ -196,8 +183,6 @@ void phyrfs_source_release(struct phyrfs *fs)
 
 void phyrfs_source_close(struct phyrfs *fs)
 {
-	phyrfs_table_free(fs);
-	phyrfs_mounts_exit(fs);
 	close(fs->root.fd);
 	phyrfs_source_release(fs);
 }

@@ -76,39 +76,29 @@ static void table_grow(struct phyrfs *fs)
 	free(old);
 }
 
-static void inode_init(struct phyrfs_inode *inode, const struct stat *st, int fd)
-{
-	*inode = (struct phyrfs_inode){ 0 };
-	inode->dev = st->st_dev;
-	inode->ino = st->st_ino;
-	inode->type = st->st_mode & S_IFMT;
-	inode->fd = fd;
-	inode->nr_lookups = 1;
-	inode->used = true;
-	pthread_mutex_init(&inode->lock, NULL);
-}
-
-void phyrfs_inode_free(struct phyrfs *fs, struct phyrfs_inode *inode)
-{
-	pthread_mutex_destroy(&inode->lock);
-	phyrfs_mount_put(fs, inode->mount);
-	phyrfs_fd_free(inode);
-	free(inode);
-}
-
 /*
  * The root is not hashed: the kernel must never be given it as somebody's child, and a
  * bind mount below the source may well show it once more.
  */
-int phyrfs_table_init(struct phyrfs *fs, int root_fd, const struct stat *root_st)
+int phyrfs_table_init(struct phyrfs *fs)
 {
+	uint64_t mount_id;
+	struct stat st;
+	int err;
+
+	err = phyrfs_source_stat(fs, fs->root.fd, "", &st, &mount_id);
+	if (err)
+		return err;
 	fs->buckets = calloc(NR_BUCKETS_MIN, sizeof(*fs->buckets));
 	if (!fs->buckets)
 		return -ENOMEM;
 	fs->nr_buckets = NR_BUCKETS_MIN;
 	pthread_mutex_init(&fs->table_lock, NULL);
-	inode_init(&fs->root, root_st, root_fd);
-	return 0;
+	phyrfs_inode_init(&fs->root, &st, fs->root.fd);
+	err = phyrfs_mounts_init(fs, mount_id, phyrfs_handles_fd(fs, fs->root.fd));
+	if (err)
+		free(fs->buckets);
+	return err;
 }
 
 void phyrfs_table_free(struct phyrfs *fs)
@@ -125,6 +115,7 @@ void phyrfs_table_free(struct phyrfs *fs)
 	free(fs->buckets);
 	fs->buckets = NULL;
 	fs->nr_buckets = 0;
+	phyrfs_mounts_exit(fs);
 }
 
 void phyrfs_table_count(struct phyrfs *fs, struct phyrfs_stats *stats)
@@ -218,25 +209,23 @@ static void entry_set(const struct phyrfs *fs, const struct phyrfs_inode *inode,
 }
 
 /* A new inode, which is not in the table, for @fd, which it owns. */
-static int inode_new(struct phyrfs *fs, int fd, const struct stat *st, uint64_t mount_id,
-		     struct phyrfs_inode **ret_inode)
+static int table_inode_new(struct phyrfs *fs, int fd, const struct stat *st,
+			   uint64_t mount_id, struct phyrfs_inode **ret_inode)
 {
 	struct phyrfs_mount *mount;
-	struct phyrfs_inode *inode;
 	int err;
 
-	err = phyrfs_mount_get(fs, fd, mount_id, &mount);
-	if (err)
-		return err;
-	inode = malloc(sizeof(*inode));
-	if (!inode) {
-		phyrfs_mount_put(fs, mount);
-		return -ENOMEM;
+	mount = phyrfs_mount_get(fs, mount_id);
+	if (!mount) {
+		err = phyrfs_mount_add(fs, fd, mount_id, phyrfs_handles_fd(fs, fd),
+				       &mount);
+		if (err)
+			return err;
 	}
-	inode_init(inode, st, fd);
-	inode->mount = mount;
-	*ret_inode = inode;
-	return 0;
+	err = phyrfs_inode_new(mount, st, fd, ret_inode);
+	if (err)
+		phyrfs_mount_put(fs, mount);
+	return err;
 }
 
 int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *ret_entry)
@@ -250,7 +239,7 @@ int phyrfs_inode_adopt(struct phyrfs *fs, int path_fd, struct fuse_entry_param *
 	if (!err)
 		err = phyrfs_number(fs, st.st_dev, st.st_ino, &number);
 	if (!err)
-		err = inode_new(fs, path_fd, &st, mount_id, &new);
+		err = table_inode_new(fs, path_fd, &st, mount_id, &new);
 	if (err) {
 		close(path_fd);
 		return err;

@@ -214,7 +214,7 @@ static void session_open(void)
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	struct fuse_lowlevel_ops fs_ops;
 
-	if (phyrfs_cred_init() || phyrfs_source_open(&t.fs) ||
+	if (phyrfs_cred_init() || phyrfs_source_open(&t.fs) || phyrfs_table_init(&t.fs) ||
 	    phyrfs_fds_init(&t.fs))
 		t_die("%s", t.fs.opts.source);
 	phyrfs_ops(&fs_ops);
@@ -419,6 +419,7 @@ int main(int argc, char **argv)
 	printf("%" PRIu64 " requests, %" PRIu64 " did something, %.0f/s\n", count,
 	       t.nr_ok, count / (now_s() - start));
 	fuse_session_destroy(t.fs.se);
+	phyrfs_table_free(&t.fs);
 	phyrfs_source_close(&t.fs);
 	empty();
 	return 0;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: whoever of phyrfs's processes ends, and whenever, it takes its own mount with it, and no other
-# red: in keeper.c, leave out F_SETSIG, mount_remove() of keeper_finish(), the comparison in mount_on_top(), the poll of starter_fd, or call setsid() in phyrfs_background()
+# red: leave out F_SETSIG in server.c, or in keeper.c mount_remove() of keeper_finish(), the comparison in mount_on_top(), the poll of starter_fd, or call setsid() in phyrfs_background()
 # iommu: any
 # host: yes
 # time: 120
