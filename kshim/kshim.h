@@ -33,7 +33,7 @@
  *	      drivers_lock		who answers for which mappings
  *	    kshim_devices		providers, pairs, nvmes, disks: the slow paths
  *	      region->lock		gate, map
- *	        regions_lock		the hash of regions
+ *	        regions_lock		which regions there are; a raw spinlock
  *
  * What every I/O looks up, in a few instructions, is under rcu_read_lock_sched(), which
  * costs no calls; grace periods wait for readers of both kinds.

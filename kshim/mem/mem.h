@@ -11,7 +11,9 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/phyr.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
+#include <linux/seqlock.h>
 
 #include "kshim.h"
 
@@ -105,22 +107,20 @@ struct kshim_map {
 	struct kshim_extent extent[] __counted_by(nr);	/* sorted, disjoint */
 };
 
-#define KSHIM_REGION_BITS	8
-#define KSHIM_REGION_BUCKETS	(1 << KSHIM_REGION_BITS)
-
 /*
- * The device memory of one VMA. Lives in the hash from its first use until its page
+ * The device memory of one VMA. Look-ups find it from its first use until its page
  * tables change in any way, even in a small part: a closed region never comes back, the
  * next I/O makes a new one.
  */
 struct kshim_region {
 	struct mmu_interval_notifier mni;
-	struct hlist_node node;		/* the hash, under regions_lock, read by RCU */
+	struct rb_node node;		/* of its bucket while it is open, and once linked */
+	struct list_head list;		/* of all regions, under regions_lock */
 	struct mm_struct *mm;		/* kept by mni */
-	unsigned long start, end, bytes;
+	unsigned long start, end;
 	struct phyr_gate gate;		/* closed under lock */
-	refcount_t refs;		/* the hash (dropped by reap) and each hold */
-	unsigned long used;		/* jiffies, about */
+	refcount_t refs;		/* of who is to reap it, and each hold */
+	bool used;			/* since eviction has looked; set without a lock */
 	spinlock_t lock;
 	struct kshim_map __rcu *map;	/* replaced under lock while the gate is open */
 	struct mutex fill;		/* one walk of the page tables at a time */
@@ -130,9 +130,23 @@ struct kshim_region {
 	struct work_struct free;	/* without references */
 };
 
-extern struct hlist_head kshim_regions[KSHIM_REGION_BUCKETS];
+#define KSHIM_REGION_BITS	8
+#define KSHIM_REGION_BUCKETS	(1 << KSHIM_REGION_BITS)
 
-static inline struct hlist_head *kshim_region_bucket(const struct mm_struct *mm)
+/*
+ * Open regions by address space and address; those of one address space do not overlap.
+ * Changed under regions_lock, searched under RCU. A search that meets a change may miss
+ * what is there, and then is repeated; what it finds is right.
+ */
+struct kshim_bucket {
+	struct rb_root root;
+	unsigned long unlinked;		/* so many times one was taken out */
+	seqcount_raw_spinlock_t seq;
+};
+
+extern struct kshim_bucket kshim_regions[KSHIM_REGION_BUCKETS];
+
+static inline struct kshim_bucket *kshim_region_bucket(const struct mm_struct *mm)
 {
 	return &kshim_regions[hash_ptr(mm, KSHIM_REGION_BITS)];
 }
@@ -140,7 +154,7 @@ static inline struct hlist_head *kshim_region_bucket(const struct mm_struct *mm)
 /* May there be regions of this address space? Often a yes is wrong, but never a no. */
 static inline bool kshim_regions_maybe(const struct mm_struct *mm)
 {
-	return !hlist_empty(kshim_region_bucket(mm));
+	return !RB_EMPTY_ROOT(&kshim_region_bucket(mm)->root);
 }
 
 /*

@@ -15,7 +15,6 @@
  * ends with the driver's completion or time-out.
  */
 #include <linux/debugfs.h>
-#include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
@@ -28,42 +27,161 @@
 static unsigned int max_regions = 16384;
 module_param(max_regions, uint, 0644);
 MODULE_PARM_DESC(max_regions,
-		 "mappings that are remembered at once; the one not used for longest goes (default: 16384)");
+		 "mappings that are remembered at once; one not used lately goes (default: 16384)");
 
 static unsigned long max_ranges = 1UL << 20;
 module_param(max_ranges, ulong, 0644);
 MODULE_PARM_DESC(max_ranges,
 		 "physical ranges, of 16 bytes, that are remembered at once (default: 1048576)");
 
-static DEFINE_SPINLOCK(regions_lock);
-/* By mm; changed under regions_lock, read by RCU. */
-struct hlist_head kshim_regions[KSHIM_REGION_BUCKETS];
+static DEFINE_RAW_SPINLOCK(regions_lock);
+struct kshim_bucket kshim_regions[KSHIM_REGION_BUCKETS];
+/* All of them, until they are freed, and the one that eviction has looked at last. */
+static LIST_HEAD(regions);			/* under regions_lock */
+static struct list_head *regions_hand = &regions;	/* under regions_lock */
 static atomic64_t regions_revoked;
 static atomic_t nr_regions;		/* whose gate is open */
 static atomic_long_t nr_ranges;		/* of regions whose gate is open */
 
-/* Under RCU. */
+/* ------------------------------------------------------------- the open ones */
+
+/*
+ * What a CPU has found last: it is good for as long as nothing was unlinked from the
+ * bucket. While a reader under RCU still sees the old count, the grace period that the
+ * region is freed after has not ended.
+ */
+struct region_hint {
+	struct mm_struct *mm;
+	const struct kshim_bucket *bucket;
+	unsigned long unlinked;
+	struct kshim_region *region;
+};
+
+static DEFINE_PER_CPU(struct region_hint, region_hint) = {
+	.bucket = kshim_regions, .unlinked = ULONG_MAX,
+};
+
+static struct kshim_region *region_search(const struct kshim_bucket *bucket,
+					  const struct mm_struct *mm, unsigned long uaddr)
+{
+	struct rb_node *node = rcu_dereference_raw(bucket->root.rb_node);
+	struct kshim_region *region;
+	bool right;
+
+	for (; node; node = rcu_dereference_raw(*(right ? &node->rb_right : &node->rb_left))) {
+		region = rb_entry(node, struct kshim_region, node);
+		if (unlikely(region->mm != mm))
+			right = mm > region->mm;
+		else if (uaddr < region->start)
+			right = false;
+		else if (uaddr < region->end)
+			return region;
+		else
+			right = true;
+	}
+	return NULL;
+}
+
+static noinline struct kshim_region *region_lookup_tree(struct mm_struct *mm,
+							unsigned long uaddr)
+{
+	const struct kshim_bucket *bucket = kshim_region_bucket(mm);
+	struct kshim_region *region;
+	unsigned long unlinked;
+	unsigned int seq;
+
+	/* pairs with region_unlink() */
+	unlinked = smp_load_acquire(&bucket->unlinked);
+	do {
+		seq = read_seqcount_begin(&bucket->seq);
+		region = region_search(bucket, mm, uaddr);
+	} while (!region && read_seqcount_retry(&bucket->seq, seq));
+	if (region)
+		*this_cpu_ptr(&region_hint) = (struct region_hint){
+			.mm = mm, .bucket = bucket, .unlinked = unlinked, .region = region,
+		};
+	return region;
+}
+
+/* Under rcu_read_lock_sched(). It may just have been closed, as at any time after. */
 static struct kshim_region *region_lookup(unsigned long uaddr)
 {
+	const struct region_hint *hint = this_cpu_ptr(&region_hint);
 	struct mm_struct *mm = current->mm;
 	struct kshim_region *region;
 
-	hlist_for_each_entry_rcu(region, kshim_region_bucket(mm), node)
-		if (region->mm == mm && uaddr - region->start < region->bytes &&
-		    !READ_ONCE(region->gate.closed))
+	if (likely(hint->mm == mm && hint->unlinked == READ_ONCE(hint->bucket->unlinked))) {
+		region = hint->region;
+		if (likely(uaddr >= region->start && uaddr < region->end))
 			return region;
-	return NULL;
+	}
+	return region_lookup_tree(mm, uaddr);
+}
+
+/* In the order of the tree, which is none for those that overlap. */
+static bool region_is_before(const struct kshim_region *a, const struct kshim_region *b)
+{
+	return a->mm == b->mm ? a->end <= b->start : a->mm < b->mm;
+}
+
+/* Let look-ups find it; or else the one that is in the way, with a reference. */
+static struct kshim_region *region_link(struct kshim_region *region)
+{
+	struct kshim_bucket *bucket = kshim_region_bucket(region->mm);
+	struct rb_node **link = &bucket->root.rb_node, *parent = NULL;
+	struct kshim_region *other;
+
+	lockdep_assert_held(&region->lock);
+	raw_spin_lock(&regions_lock);
+	while (*link) {
+		parent = *link;
+		other = rb_entry(parent, struct kshim_region, node);
+		if (region_is_before(region, other)) {
+			link = &parent->rb_left;
+		} else if (region_is_before(other, region)) {
+			link = &parent->rb_right;
+		} else {
+			/* reaping, which drops a reference, begins after it is unlinked */
+			refcount_inc(&other->refs);
+			goto unlock;
+		}
+	}
+	other = NULL;
+	write_seqcount_begin(&bucket->seq);
+	rb_link_node_rcu(&region->node, parent, link);
+	rb_insert_color(&region->node, &bucket->root);
+	write_seqcount_end(&bucket->seq);
+unlock:
+	raw_spin_unlock(&regions_lock);
+	return other;
+}
+
+static void region_unlink(struct kshim_region *region)
+{
+	struct kshim_bucket *bucket = kshim_region_bucket(region->mm);
+
+	lockdep_assert_held(&region->lock);
+	if (RB_EMPTY_NODE(&region->node))
+		return;
+	raw_spin_lock(&regions_lock);
+	write_seqcount_begin(&bucket->seq);
+	rb_erase(&region->node, &bucket->root);
+	write_seqcount_end(&bucket->seq);
+	/* pairs with region_lookup_tree(): who finds it still has seen the old count */
+	smp_store_release(&bucket->unlinked, bucket->unlinked + 1);
+	raw_spin_unlock(&regions_lock);
 }
 
 struct kshim_region *kshim_region_find(unsigned long uaddr)
 {
 	struct kshim_region *region;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	region = region_lookup(uaddr);
-	if (region && !refcount_inc_not_zero(&region->refs))
+	if (region && (READ_ONCE(region->gate.closed) ||
+		       !refcount_inc_not_zero(&region->refs)))
 		region = NULL;
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return region;
 }
 
@@ -91,7 +209,12 @@ static void region_free(struct work_struct *work)
 	region_map_free(rcu_dereference_protected(region->map, true));
 	for (i = 0; i < region->nr_providers; i++)
 		kshim_provider_put(region->provider[i]);
-	/* readers of the hash, and who leaves the gate, may still look at it */
+	raw_spin_lock(&regions_lock);
+	if (regions_hand == &region->list)
+		regions_hand = region->list.prev;
+	list_del(&region->list);
+	raw_spin_unlock(&regions_lock);
+	/* look-ups, and who leaves the gate, may still look at it */
 	kfree_rcu_mightsleep(region);
 }
 
@@ -116,28 +239,24 @@ static void region_reap(struct work_struct *work)
 
 	/* what a notifier that could not wait has left */
 	region_drain(region);
-	spin_lock(&regions_lock);
-	hash_del_rcu(&region->node);
-	spin_unlock(&regions_lock);
 	mmu_interval_notifier_remove(&region->mni);
 	kshim_region_put(region);
 }
 
-/*
- * True when this call closed it: the caller then queues the reaping. It stays in the
- * hash until nothing is inside, where kshim_regions_revoke() finds it.
- */
+/* True when this call closed it: the caller then queues the reaping. */
 static bool region_close(struct kshim_region *region)
 {
 	struct kshim_map *map = rcu_dereference_protected(region->map,
 						lockdep_is_held(&region->lock));
 
+	lockdep_assert_held(&region->lock);
 	if (region->gate.closed)
 		return false;
 	WRITE_ONCE(region->gate.closed, true);
 	atomic_dec(&nr_regions);
 	if (map)
 		atomic_long_sub(map->nr, &nr_ranges);
+	region_unlink(region);
 	return true;
 }
 
@@ -168,36 +287,6 @@ static const struct mmu_interval_notifier_ops region_ops = {
 	.invalidate = region_invalidate,
 };
 
-/* Is it to be closed, or waited for? */
-static bool region_has(struct kshim_region *region, const struct phyr_provider *provider)
-{
-	unsigned int i, nr = READ_ONCE(region->nr_providers);
-
-	if (READ_ONCE(region->gate.closed) && kshim_gate_idle(&region->gate))
-		return false;
-	/* pairs with learn_slot() */
-	smp_rmb();
-	for (i = 0; provider && i < nr; i++)
-		if (region->provider[i] == provider)
-			return true;
-	return !provider;
-}
-
-static struct kshim_region *region_next(const struct phyr_provider *provider)
-{
-	struct kshim_region *region;
-	unsigned int bucket;
-
-	rcu_read_lock();
-	hash_for_each_rcu(kshim_regions, bucket, region, node)
-		if (region_has(region, provider) && refcount_inc_not_zero(&region->refs))
-			goto out;
-	region = NULL;
-out:
-	rcu_read_unlock();
-	return region;
-}
-
 /* Returns whether it was open. */
 static bool region_kill(struct kshim_region *region)
 {
@@ -209,20 +298,66 @@ static bool region_kill(struct kshim_region *region)
 	return closed;
 }
 
-/* Close every region, or those with memory of one provider, and wait for each. */
+/* The same for a region that nobody has to wait for. */
+static void region_forget(struct kshim_region *region)
+{
+	if (region_kill(region))
+		queue_work(kshim_wq, &region->reap);
+}
+
+/* Has it learned of this provider? NULL: of any. */
+static bool region_has(struct kshim_region *region, const struct phyr_provider *provider)
+{
+	unsigned int i, nr = READ_ONCE(region->nr_providers);
+
+	/* pairs with learn_slot() */
+	smp_rmb();
+	for (i = 0; provider && i < nr; i++)
+		if (region->provider[i] == provider)
+			return true;
+	return !provider;
+}
+
+/* The one after @region, whose reference is dropped, or the first; with a reference. */
+static struct kshim_region *region_next(struct kshim_region *region)
+{
+	struct kshim_region *next;
+
+	raw_spin_lock(&regions_lock);
+	next = region ?: list_entry(&regions, struct kshim_region, list);
+	list_for_each_entry_continue(next, &regions, list)
+		if (refcount_inc_not_zero(&next->refs))
+			goto unlock;
+	next = NULL;
+unlock:
+	raw_spin_unlock(&regions_lock);
+	if (region)
+		kshim_region_put(region);
+	return next;
+}
+
+/*
+ * Close every region, or those with memory of one provider, and wait for each, also for
+ * those that somebody else has closed.
+ */
 void kshim_regions_revoke(const struct phyr_provider *provider)
 {
-	struct kshim_region *region;
+	struct kshim_region *region = NULL;
 	bool closed;
 
-	while ((region = region_next(provider))) {
+	might_sleep();
+	/* either learn_own_run() sees that the provider is dead, or it is seen here that
+	 * the region has it */
+	smp_mb();
+	while ((region = region_next(region))) {
+		if (!region_has(region, provider))
+			continue;
 		closed = region_kill(region);
 		region_drain(region);
 		if (closed) {
 			atomic64_inc(&regions_revoked);
 			queue_work(kshim_wq, &region->reap);
 		}
-		kshim_region_put(region);
 	}
 }
 
@@ -231,24 +366,51 @@ u64 kshim_regions_revoked(void)
 	return atomic64_read(&regions_revoked);
 }
 
+/* So many regions that were used lately are passed over at once, not more. */
+#define REGION_EVICT_SPARED	64
+
+/* The next that was not used since eviction has last come by, or nearly so; but not
+ * @keep. With a reference. */
+static struct kshim_region *region_oldest(const struct kshim_region *keep)
+{
+	unsigned int ends = 0, spared = 0;
+	struct kshim_region *region;
+
+	raw_spin_lock(&regions_lock);
+	/* from the middle of the list to its end, and then twice all of it */
+	while (ends < 3) {
+		regions_hand = regions_hand->next;
+		if (regions_hand == &regions) {
+			ends++;
+			continue;
+		}
+		region = list_entry(regions_hand, struct kshim_region, list);
+		if (region == keep || READ_ONCE(region->gate.closed))
+			continue;
+		if (region->used && spared++ < REGION_EVICT_SPARED)
+			WRITE_ONCE(region->used, false);
+		else if (refcount_inc_not_zero(&region->refs))
+			goto unlock;
+	}
+	region = NULL;
+unlock:
+	raw_spin_unlock(&regions_lock);
+	return region;
+}
+
 /*
- * Forget the region that was not used for longest, but not @keep. Who uses it again
- * learns it anew. False when there is no other.
+ * Forget a region that was not used lately, but not @keep. Who uses it again learns it
+ * anew. False when there is no other.
  */
 static bool region_evict(const struct kshim_region *keep)
 {
-	struct kshim_region *region, *oldest = NULL;
-	unsigned int bucket;
+	struct kshim_region *region = region_oldest(keep);
 
-	rcu_read_lock();
-	hash_for_each_rcu(kshim_regions, bucket, region, node)
-		if (region != keep && !READ_ONCE(region->gate.closed) &&
-		    (!oldest || time_before(READ_ONCE(region->used), oldest->used)))
-			oldest = region;
-	if (oldest && region_kill(oldest))
-		queue_work(kshim_wq, &oldest->reap);
-	rcu_read_unlock();
-	return oldest;
+	if (!region)
+		return false;
+	region_forget(region);
+	kshim_region_put(region);
+	return true;
 }
 
 bool kshim_ranges_make_room(unsigned int nr, const struct kshim_region *keep)
@@ -294,28 +456,72 @@ static int region_insert(struct kshim_region *region)
 	return insert.ret;
 }
 
-static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start,
-				       unsigned long end)
+static struct kshim_region *region_alloc(struct mm_struct *mm, unsigned long start,
+					 unsigned long end)
+{
+	struct kshim_region *region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+
+	if (!region)
+		return NULL;
+	region->mm = mm;
+	region->start = start;
+	region->end = end;
+	RB_CLEAR_NODE(&region->node);
+	kshim_gate_init(&region->gate);
+	refcount_set(&region->refs, 2);		/* reaping's and the caller's */
+	spin_lock_init(&region->lock);
+	mutex_init(&region->fill);
+	INIT_WORK(&region->reap, region_reap);
+	INIT_WORK(&region->free, region_free);
+	return region;
+}
+
+/* Put it into the list, where it is the last that eviction comes to. */
+static void region_enlist(struct kshim_region *region)
+{
+	raw_spin_lock(&regions_lock);
+	list_add_tail(&region->list, regions_hand);
+	raw_spin_unlock(&regions_lock);
+}
+
+/*
+ * Let look-ups find it, or have them find another that knows @uaddr. Others that overlap
+ * it are of a VMA that has grown or been split since without a change of its page
+ * tables; they are closed. Returns the one to use, which takes over the reference.
+ */
+static struct kshim_region *region_open(struct kshim_region *region, unsigned long uaddr)
+{
+	struct kshim_region *other;
+
+	for (;;) {
+		/* the notifier may have come and gone: then it is closed, and being reaped */
+		spin_lock(&region->lock);
+		other = region->gate.closed ? NULL : region_link(region);
+		spin_unlock(&region->lock);
+		if (!other)
+			return region;
+		if (uaddr >= other->start && uaddr < other->end &&
+		    !READ_ONCE(other->gate.closed)) {
+			region_forget(region);
+			kshim_region_put(region);
+			return other;
+		}
+		region_forget(other);
+		kshim_region_put(other);
+	}
+}
+
+static struct kshim_region *region_new(struct mm_struct *mm, unsigned long uaddr,
+				       unsigned long start, unsigned long end)
 {
 	struct kshim_region *region;
 	int ret;
 
 	if (atomic_read(&nr_regions) >= READ_ONCE(max_regions))
 		region_evict(NULL);
-	region = kzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+	region = region_alloc(mm, start, end);
 	if (!region)
 		return ERR_PTR(-ENOMEM);
-	region->mm = mm;
-	region->start = start;
-	region->end = end;
-	region->bytes = end - start;
-	region->used = jiffies;
-	kshim_gate_init(&region->gate);
-	refcount_set(&region->refs, 2);		/* the hash's and the caller's */
-	spin_lock_init(&region->lock);
-	mutex_init(&region->fill);
-	INIT_WORK(&region->reap, region_reap);
-	INIT_WORK(&region->free, region_free);
 	/* before anybody can close it */
 	atomic_inc(&nr_regions);
 	ret = region_insert(region);
@@ -324,15 +530,8 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long start
 		kfree(region);
 		return ERR_PTR(ret == -ENOMEM ? ret : -EFAULT);
 	}
-
-	/* The notifier may have come and gone: then it is closed, and being reaped. */
-	spin_lock(&region->lock);
-	spin_lock(&regions_lock);
-	if (!region->gate.closed)
-		hlist_add_head_rcu(&region->node, kshim_region_bucket(mm));
-	spin_unlock(&regions_lock);
-	spin_unlock(&region->lock);
-	return region;
+	region_enlist(region);
+	return region_open(region, uaddr);
 }
 
 struct kshim_region *kshim_region_get(unsigned long uaddr)
@@ -342,6 +541,7 @@ struct kshim_region *kshim_region_get(unsigned long uaddr)
 	struct vm_area_struct *vma;
 	unsigned long start, end;
 
+	might_sleep();
 	if (region)
 		return region;
 	mmap_read_lock(mm);
@@ -351,7 +551,7 @@ struct kshim_region *kshim_region_get(unsigned long uaddr)
 		end = vma->vm_end;
 	}
 	mmap_read_unlock(mm);
-	return IS_ERR(vma) ? ERR_CAST(vma) : region_new(mm, start, end);
+	return IS_ERR(vma) ? ERR_CAST(vma) : region_new(mm, uaddr, start, end);
 }
 
 /* ------------------------------------------------------------------ the map */
@@ -420,8 +620,8 @@ bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr
 	vec->first_hold[0].kind = PHYR_HOLD_REGION;
 	vec->nr = vec->nr_holds = 1;
 	vec->bytes = len;
-	if (region->used != jiffies)
-		WRITE_ONCE(region->used, jiffies);
+	if (!READ_ONCE(region->used))
+		WRITE_ONCE(region->used, true);
 	rcu_read_unlock_sched();
 	return true;
 
@@ -501,9 +701,14 @@ DEFINE_SHOW_ATTRIBUTE(regions);
 
 void kshim_regions_init(void)
 {
+	unsigned int i;
+
 	BUILD_BUG_ON(sizeof(struct kshim_extent) != 16);
 	BUILD_BUG_ON(KSHIM_REGION_PROVIDERS > 1 << 4);
-	hash_init(kshim_regions);
+	for (i = 0; i < KSHIM_REGION_BUCKETS; i++) {
+		kshim_regions[i].root = RB_ROOT;
+		seqcount_raw_spinlock_init(&kshim_regions[i].seq, &regions_lock);
+	}
 	regions_dir = debugfs_create_dir("phyr", NULL);
 	debugfs_create_file("regions", 0400, regions_dir, NULL, &regions_fops);
 }
