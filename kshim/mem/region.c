@@ -214,6 +214,9 @@ static void region_free(struct work_struct *work)
 		regions_hand = region->list.prev;
 	list_del(&region->list);
 	raw_spin_unlock(&regions_lock);
+	/* pairs with the one in prepare_to_wait_event() */
+	smp_mb();
+	wake_up_var(&regions);
 	/* look-ups, and who leaves the gate, may still look at it */
 	kfree_rcu_mightsleep(region);
 }
@@ -713,13 +716,14 @@ void kshim_regions_init(void)
 	debugfs_create_file("regions", 0400, regions_dir, NULL, &regions_fops);
 }
 
-/* Nobody makes new ones any more. */
+/*
+ * Nobody makes new ones any more. Whose notifier is running is not freed before that has
+ * returned, even when nobody else knows of it: a task may be preempted or throttled
+ * there after it has closed the region, and before it queues the reaping.
+ */
 void kshim_regions_exit(void)
 {
 	debugfs_remove(regions_dir);
 	kshim_regions_revoke(NULL);
-	/* reaping queues freeing */
-	flush_workqueue(kshim_wq);
-	flush_workqueue(kshim_wq);
-	rcu_barrier();
+	wait_var_event(&regions, list_empty(&regions));
 }
