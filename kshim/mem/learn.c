@@ -37,7 +37,7 @@ static long learn_walk_part(struct kshim_region *region, unsigned long at,
 
 	while (at < stop) {
 		vma = kshim_walk_vma(mm, at);
-		ret = IS_ERR(vma) ? -EFAULT :
+		ret = IS_ERR(vma) ? PTR_ERR(vma) :
 		      kshim_walk_runs(vma, at, stop, wanted && write, runs);
 		if (!ret) {
 			last = &runs->run[runs->nr - 1];
@@ -55,7 +55,7 @@ static long learn_walk_part(struct kshim_region *region, unsigned long at,
 				return ret == -ENOMEM ? ret : -EFAULT;
 			faulted = at;
 		} else {
-			return -EFAULT;
+			return ret == -ENXIO ? ret : -EFAULT;
 		}
 	}
 	return at;
@@ -261,6 +261,8 @@ static int learn_window(struct kshim_region *region, unsigned long uaddr,
 	mmap_read_unlock(region->mm);
 	if (!ret)
 		ret = learn_own(region, walk, uaddr, end, ret_reason);
+	else if (ret == -ENXIO)
+		kshim_region_forget(region);
 	if (ret)
 		return READ_ONCE(region->gate.closed) ? -ESTALE : ret;
 	map = learn_map_new(region, walk);

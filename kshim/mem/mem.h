@@ -169,9 +169,12 @@ bool kshim_region_exists(unsigned long uaddr);
 struct kshim_region *kshim_region_find(unsigned long uaddr);
 /*
  * The same, made when missing. May sleep. -EFAULT: nothing is mapped there;
- * -ENXIO: it is memory with struct pages; -ENOMEM.
+ * -ENXIO: it is memory with struct pages; -ESTALE: the mapping has changed meanwhile, try
+ * again; -ENOMEM.
  */
 struct kshim_region *kshim_region_get(unsigned long uaddr);
+/* Close it without waiting for the DMA under way. The page tables have not changed. */
+void kshim_region_forget(struct kshim_region *region);
 /* Any context. */
 static inline void kshim_region_put(struct kshim_region *region)
 {
@@ -204,8 +207,8 @@ void kshim_regions_exit(void);
 
 /*
  * Make it known: a part of one window. May sleep. @ret_reason tells why -EFAULT when
- * it is not the caller's mistake. -ESTALE: the region was closed meanwhile, get a new
- * one.
+ * it is not the caller's mistake. -ESTALE: the region was closed meanwhile, or is now,
+ * because its memory is none of a device any more; get a new one.
  */
 int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, enum phyr_reason *ret_reason);

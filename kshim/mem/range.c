@@ -35,6 +35,29 @@ static ssize_t range_pin(unsigned long uaddr, size_t len, bool write, struct phy
 	return ret ?: done;
 }
 
+/* Append what is one region's of a range, which is cut to that and to what can be learned
+ * at once. */
+static int range_look(struct kshim_region *region, unsigned long uaddr, size_t *len,
+		      bool write, struct phyr_vec *vec, enum phyr_reason *ret_reason)
+{
+	struct kshim_vec_mark mark = kshim_vec_mark(vec);
+	int ret;
+
+	*len = min(*len, region->end - uaddr);
+	ret = kshim_region_look(region, uaddr, *len, write, vec);
+	if (ret == -ENOENT) {
+		kshim_vec_rewind(vec, &mark);
+		/* a window at a time: more may not be remembered at once */
+		*len = min(*len, KSHIM_WINDOW_BYTES - uaddr % KSHIM_WINDOW_BYTES);
+		ret = kshim_region_fill(region, uaddr, *len, write, ret_reason);
+		if (!ret)
+			ret = kshim_region_look(region, uaddr, *len, write, vec);
+	}
+	if (ret)
+		kshim_vec_rewind(vec, &mark);
+	return ret;
+}
+
 /*
  * The part of a range that is one region's: bytes done, or an error. @region is the one
  * if it is known, with a reference that is taken over.
@@ -43,28 +66,18 @@ static ssize_t range_region(struct kshim_region *region, unsigned long uaddr, si
 			    bool write, struct phyr_vec *vec,
 			    enum phyr_reason *ret_reason)
 {
-	struct kshim_vec_mark mark = kshim_vec_mark(vec);
-	ssize_t ret;
+	int ret;
 
 	for (;; region = NULL) {
 		if (!region)
 			region = kshim_region_get(uaddr);
-		if (IS_ERR(region))
-			return PTR_ERR(region);
-		len = min(len, region->end - uaddr);
-		ret = kshim_region_look(region, uaddr, len, write, vec);
-		if (ret == -ENOENT) {
-			kshim_vec_rewind(vec, &mark);
-			/* a window at a time: more may not be remembered at once */
-			len = min(len, KSHIM_WINDOW_BYTES - uaddr % KSHIM_WINDOW_BYTES);
-			ret = kshim_region_fill(region, uaddr, len, write, ret_reason);
-			if (!ret)
-				ret = kshim_region_look(region, uaddr, len, write, vec);
+		ret = PTR_ERR_OR_ZERO(region);
+		if (!ret) {
+			ret = range_look(region, uaddr, &len, write, vec, ret_reason);
+			kshim_region_put(region);
 		}
-		kshim_region_put(region);
 		if (!ret)
 			return len;
-		kshim_vec_rewind(vec, &mark);
 		if (ret != -ESTALE && ret != -ENOENT)
 			return ret;
 		if (fatal_signal_pending(current))
@@ -81,9 +94,14 @@ int kshim_get_user(unsigned long uaddr, size_t len, bool write, struct phyr_vec 
 
 	for (; len; uaddr += done, len -= done) {
 		region = kshim_region_find(uaddr);
-		done = region ? -EFAULT : range_pin(uaddr, len, write, vec);
-		if (done == -EFAULT)
+		done = -ENXIO;
+		if (region)
 			done = range_region(region, uaddr, len, write, vec, ret_reason);
+		/* no region's, or not any more */
+		if (done == -ENXIO)
+			done = range_pin(uaddr, len, write, vec);
+		if (done == -EFAULT && !region)
+			done = range_region(NULL, uaddr, len, write, vec, ret_reason);
 		if (done < 0)
 			goto rewind;
 	}

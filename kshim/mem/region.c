@@ -301,8 +301,7 @@ static bool region_kill(struct kshim_region *region)
 	return closed;
 }
 
-/* The same for a region that nobody has to wait for. */
-static void region_forget(struct kshim_region *region)
+void kshim_region_forget(struct kshim_region *region)
 {
 	if (region_kill(region))
 		queue_work(kshim_wq, &region->reap);
@@ -411,7 +410,7 @@ static bool region_evict(const struct kshim_region *keep)
 
 	if (!region)
 		return false;
-	region_forget(region);
+	kshim_region_forget(region);
 	kshim_region_put(region);
 	return true;
 }
@@ -505,13 +504,26 @@ static struct kshim_region *region_open(struct kshim_region *region, unsigned lo
 			return region;
 		if (uaddr >= other->start && uaddr < other->end &&
 		    !READ_ONCE(other->gate.closed)) {
-			region_forget(region);
+			kshim_region_forget(region);
 			kshim_region_put(region);
 			return other;
 		}
-		region_forget(other);
+		kshim_region_forget(other);
 		kshim_region_put(other);
 	}
+}
+
+/* Is the VMA still the one that it was made for? */
+static bool region_is_valid(const struct kshim_region *region)
+{
+	struct vm_area_struct *vma;
+	bool valid;
+
+	mmap_read_lock(region->mm);
+	vma = kshim_walk_vma(region->mm, region->start);
+	valid = !IS_ERR(vma) && vma->vm_start == region->start && vma->vm_end == region->end;
+	mmap_read_unlock(region->mm);
+	return valid;
 }
 
 static struct kshim_region *region_new(struct mm_struct *mm, unsigned long uaddr,
@@ -534,6 +546,12 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long uaddr
 		return ERR_PTR(ret == -ENOMEM ? ret : -EFAULT);
 	}
 	region_enlist(region);
+	/* the notifier tells what changes from now on, and not what did before */
+	if (!region_is_valid(region)) {
+		kshim_region_forget(region);
+		kshim_region_put(region);
+		return ERR_PTR(-ESTALE);
+	}
 	return region_open(region, uaddr);
 }
 
