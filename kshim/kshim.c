@@ -11,7 +11,7 @@
 
 struct kshim_stats kshim_stats_rest;
 struct workqueue_struct *kshim_wq;
-DEFINE_PER_CPU(struct kshim_users, kshim_users);
+DEFINE_PER_CPU(struct kshim_visits, kshim_users);
 
 int kshim_stats_init(struct kshim_stats *stats)
 {
@@ -54,19 +54,37 @@ void kshim_stats_fold(struct kshim_stats *to, const struct kshim_stats *from)
 }
 
 /*
- * Only those inside can bring in more, their own asynchronous I/O. Whoever went is
- * counted first: were somebody inside all the while, more would have come than went.
+ * Those who went are counted first, then those who came. At the moment between the two,
+ * not fewer had gone than were counted, and not more had come; and not more had gone than
+ * had come. So if the counts are the same, all were: nobody was inside at that moment,
+ * and whoever has come since was not counted. Who is not counted has not come yet for
+ * this CPU, and sees what it wrote before a full barrier before the call, if there is one
+ * between coming and looking.
  */
-static bool kshim_users_left(void)
+bool kshim_visits_over(const struct kshim_visits __percpu *visits)
 {
 	unsigned long came = 0, went = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) went += READ_ONCE(per_cpu(kshim_users, cpu).went);
-	/* those who come and go meanwhile are seen to have come */
+	for_each_possible_cpu(cpu)
+		went += READ_ONCE(per_cpu_ptr(visits, cpu)->went);
+	/* pairs with what is between coming and going */
 	smp_mb();
-	for_each_possible_cpu(cpu) came += READ_ONCE(per_cpu(kshim_users, cpu).came);
-	return came != went;
+	for_each_possible_cpu(cpu)
+		came += READ_ONCE(per_cpu_ptr(visits, cpu)->came);
+	return came == went;
+}
+
+int kshim_gate_init(struct phyr_gate *gate)
+{
+	gate->closed = false;
+	gate->visits = alloc_percpu_gfp(struct kshim_visits, GFP_KERNEL_ACCOUNT);
+	return gate->visits ? 0 : -ENOMEM;
+}
+
+void kshim_gate_free(struct phyr_gate *gate)
+{
+	free_percpu(gate->visits);
 }
 
 /*
@@ -77,7 +95,8 @@ static bool kshim_users_left(void)
 void kshim_users_wait(void)
 {
 	synchronize_rcu_tasks();
-	while (kshim_users_left())
+	/* only those inside can bring in more, their own asynchronous I/O */
+	while (!kshim_visits_over(&kshim_users))
 		msleep(20);
 	synchronize_rcu_tasks();
 	synchronize_rcu();

@@ -84,6 +84,23 @@ static inline void kshim_count(struct kshim_stats *stats, int rw,
 /* Counts of I/O in no mount, and of mounts that are gone. */
 extern struct kshim_stats kshim_stats_rest;
 
+/* ------------------------------------------------------------------ visits */
+
+/*
+ * Who came and who went, counted on each CPU for itself: no line of memory is written by
+ * two of them. Who comes on one may go on another.
+ */
+struct kshim_visits {
+	unsigned long came;
+	unsigned long went;
+};
+
+/*
+ * Have all gone that had come at some moment during the call? Who comes after it is for
+ * the caller to keep out.
+ */
+bool kshim_visits_over(const struct kshim_visits __percpu *visits);
+
 /* ------------------------------------------------------------------- gates */
 
 /*
@@ -92,31 +109,42 @@ extern struct kshim_stats kshim_stats_rest;
  * then looks at the count: one of the two sees the other.
  */
 struct phyr_gate {
-	atomic_t inside;
+	struct kshim_visits __percpu *visits;
 	bool closed;		/* never opens again */
 };
 
-static inline void kshim_gate_init(struct phyr_gate *gate)
-{
-	atomic_set(&gate->inside, 0);
-	gate->closed = false;
-}
+/* 0 or -ENOMEM. Process context. */
+int kshim_gate_init(struct phyr_gate *gate);
+/* It has been drained, or was never entered, and nobody will try to. Any context. */
+void kshim_gate_free(struct phyr_gate *gate);
 
-/* End a DMA. The gate stays for an RCU grace period after it has been drained: with
- * the count gone only RCU keeps it. Any context. */
+/*
+ * End a DMA. The gate stays for an RCU grace period after it has been drained: with the
+ * count gone only RCU keeps it. Any context.
+ */
 static inline void kshim_gate_exit(struct phyr_gate *gate)
 {
+	bool closed;
+
 	rcu_read_lock_sched();
-	if (atomic_dec_and_test(&gate->inside) && READ_ONCE(gate->closed))
-		wake_up_var(&gate->inside);
+	/* what was done inside is done; pairs with kshim_visits_over() */
+	smp_mb__before_atomic();
+	this_cpu_inc(gate->visits->went);
+	/* pairs with kshim_gate_idle(): it counts this one, or is woken */
+	smp_mb();
+	closed = READ_ONCE(gate->closed);
 	rcu_read_unlock_sched();
+	/* only its address, and where that may sleep */
+	if (unlikely(closed))
+		wake_up_var(gate);
 }
 
 /* Begin one: false when the memory is gone. The caller has a reference. Any context. */
 static inline bool kshim_gate_enter(struct phyr_gate *gate)
 {
-	atomic_inc(&gate->inside);
-	smp_mb__after_atomic();
+	this_cpu_inc(gate->visits->came);
+	/* pairs with kshim_gate_idle(): it counts this one, or is seen to have closed */
+	smp_mb();
 	if (likely(!READ_ONCE(gate->closed)))
 		return true;
 	kshim_gate_exit(gate);
@@ -126,15 +154,15 @@ static inline bool kshim_gate_enter(struct phyr_gate *gate)
 /* Is nobody inside of a closed gate? */
 static inline bool kshim_gate_idle(const struct phyr_gate *gate)
 {
-	/* pairs with kshim_gate_enter() */
+	/* pairs with kshim_gate_enter() and kshim_gate_exit() */
 	smp_mb();
-	return !atomic_read(&gate->inside);
+	return kshim_visits_over(gate->visits);
 }
 
-/* Wait until nobody is inside of a closed gate. */
+/* Wait until nobody is inside of a closed gate. Process context. */
 static inline void kshim_gate_drain(struct phyr_gate *gate)
 {
-	wait_var_event(&gate->inside, kshim_gate_idle(gate));
+	wait_var_event(gate, kshim_gate_idle(gate));
 }
 
 /* ---------------------------------------------------- who is inside the module */
@@ -143,11 +171,7 @@ static inline void kshim_gate_drain(struct phyr_gate *gate)
  * Calls from the hook, and asynchronous I/O under way. Removal of the module waits for
  * them. Any context.
  */
-struct kshim_users {
-	unsigned long came;
-	unsigned long went;
-};
-DECLARE_PER_CPU(struct kshim_users, kshim_users);
+DECLARE_PER_CPU(struct kshim_visits, kshim_users);
 
 static inline void kshim_user_get(void)
 {

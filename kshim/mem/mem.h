@@ -119,15 +119,19 @@ struct kshim_region {
 	struct mm_struct *mm;		/* kept by mni */
 	unsigned long start, end;
 	struct phyr_gate gate;		/* closed under lock */
-	refcount_t refs;		/* of who is to reap it, and each hold */
+	/* References, of each hold: on each CPU for itself; and once the region is ending,
+	 * where none comes by a look-up any more, all of them together, in rest. */
+	long __percpu *refs;
+	atomic_long_t rest;
+	bool ending;
 	bool used;			/* since eviction has looked; set without a lock */
 	spinlock_t lock;
 	struct kshim_map __rcu *map;	/* replaced under lock while the gate is open */
 	struct mutex fill;		/* one walk of the page tables at a time */
 	unsigned int nr_providers;	/* under fill, only grows */
 	struct phyr_provider *provider[KSHIM_REGION_PROVIDERS];
-	struct work_struct reap;	/* ends mni */
-	struct work_struct free;	/* without references */
+	struct work_struct work;	/* ends mni; once that is done, frees the region */
+	struct rcu_head rcu;		/* adds up refs */
 };
 
 #define KSHIM_REGION_BITS	8
@@ -175,11 +179,26 @@ struct kshim_region *kshim_region_find(unsigned long uaddr);
 struct kshim_region *kshim_region_get(unsigned long uaddr);
 /* Close it without waiting for the DMA under way. The page tables have not changed. */
 void kshim_region_forget(struct kshim_region *region);
+/* One more, for who has one. Any context. */
+static inline void kshim_region_ref(struct kshim_region *region)
+{
+	rcu_read_lock_sched();
+	if (likely(!READ_ONCE(region->ending)))
+		this_cpu_inc(*region->refs);
+	else
+		atomic_long_inc(&region->rest);
+	rcu_read_unlock_sched();
+}
+
 /* Any context. */
 static inline void kshim_region_put(struct kshim_region *region)
 {
-	if (refcount_dec_and_test(&region->refs))
-		queue_work(kshim_wq, &region->free);
+	rcu_read_lock_sched();
+	if (likely(!READ_ONCE(region->ending)))
+		this_cpu_dec(*region->refs);
+	else if (atomic_long_dec_and_test(&region->rest))
+		queue_work(kshim_wq, &region->work);
+	rcu_read_unlock_sched();
 }
 /*
  * Append the ranges of a part of the region. -ENOENT: some of it is not known, or not

@@ -123,15 +123,16 @@ static struct phyr_provider *provider_new(const struct phyr_provider_desc *desc,
 	struct phyr_provider *provider = kzalloc(sizeof(*provider), GFP_KERNEL);
 
 	lockdep_assert_held(&kshim_devices);
-	if (!provider)
+	if (!provider || kshim_gate_init(&provider->gate)) {
+		kfree(provider);
 		return NULL;
+	}
 	refcount_set(&provider->refs, 1);
 	provider->pdev = pci_dev_get(desc->pdev);
 	provider->bar = bar;
 	provider->start = desc->start;
 	provider->len = desc->len;
 	provider->bus_offset = desc->bus_offset;
-	kshim_gate_init(&provider->gate);
 	INIT_LIST_HEAD(&provider->pairs);
 	list_add(&provider->list, &providers);
 	provider_table_renew();
@@ -330,6 +331,8 @@ void kshim_provider_put(struct phyr_provider *provider)
 	if (!provider || !refcount_dec_and_test(&provider->refs))
 		return;
 	pci_dev_put(provider->pdev);
+	kshim_gate_free(&provider->gate);
+	/* look-ups, and who leaves the gate, may still look at it */
 	kfree_rcu(provider, rcu);
 }
 

@@ -141,8 +141,8 @@ static struct kshim_region *region_link(struct kshim_region *region)
 		} else if (region_is_before(other, region)) {
 			link = &parent->rb_right;
 		} else {
-			/* reaping, which drops a reference, begins after it is unlinked */
-			refcount_inc(&other->refs);
+			/* it ends after it is unlinked */
+			this_cpu_inc(*other->refs);
 			goto unlock;
 		}
 	}
@@ -178,9 +178,10 @@ struct kshim_region *kshim_region_find(unsigned long uaddr)
 
 	rcu_read_lock_sched();
 	region = region_lookup(uaddr);
-	if (region && (READ_ONCE(region->gate.closed) ||
-		       !refcount_inc_not_zero(&region->refs)))
+	if (region && READ_ONCE(region->gate.closed))
 		region = NULL;
+	if (region)
+		this_cpu_inc(*region->refs);
 	rcu_read_unlock_sched();
 	return region;
 }
@@ -201,12 +202,22 @@ static void region_map_free(struct kshim_map *map)
 		kvfree_rcu(map, rcu);
 }
 
+static void region_discard(struct kshim_region *region)
+{
+	free_percpu(region->refs);
+	kshim_gate_free(&region->gate);
+	kfree(region);
+}
+
+/* What region->rest is ahead by until the references are added up. */
+#define REGION_REST_BIAS	(LONG_MAX / 2)
+
 static void region_free(struct work_struct *work)
 {
-	struct kshim_region *region = container_of(work, struct kshim_region, free);
+	struct kshim_region *region = container_of(work, struct kshim_region, work);
 	unsigned int i;
 
-	region_map_free(rcu_dereference_protected(region->map, true));
+	kvfree(rcu_dereference_protected(region->map, true));
 	for (i = 0; i < region->nr_providers; i++)
 		kshim_provider_put(region->provider[i]);
 	raw_spin_lock(&regions_lock);
@@ -217,8 +228,25 @@ static void region_free(struct work_struct *work)
 	/* pairs with the one in prepare_to_wait_event() */
 	smp_mb();
 	wake_up_var(&regions);
-	/* look-ups, and who leaves the gate, may still look at it */
-	kfree_rcu_mightsleep(region);
+	region_discard(region);
+}
+
+/*
+ * A grace period after the region is ending: each look-up that found it has counted its
+ * reference, nobody counts on a CPU any more, and who has left the gate does not look at
+ * it any more.
+ */
+static void region_add_up(struct rcu_head *rcu)
+{
+	struct kshim_region *region = container_of(rcu, struct kshim_region, rcu);
+	long refs = -REGION_REST_BIAS;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		refs += *per_cpu_ptr(region->refs, cpu);
+	INIT_WORK(&region->work, region_free);
+	if (!atomic_long_add_return(refs, &region->rest))
+		queue_work(kshim_wq, &region->work);
 }
 
 /*
@@ -238,12 +266,13 @@ static void region_drain(struct kshim_region *region)
 /* The second half of dying, where it may wait for the notifier that began it. */
 static void region_reap(struct work_struct *work)
 {
-	struct kshim_region *region = container_of(work, struct kshim_region, reap);
+	struct kshim_region *region = container_of(work, struct kshim_region, work);
 
 	/* what a notifier that could not wait has left */
 	region_drain(region);
 	mmu_interval_notifier_remove(&region->mni);
-	kshim_region_put(region);
+	WRITE_ONCE(region->ending, true);
+	call_rcu(&region->rcu, region_add_up);
 }
 
 /* True when this call closed it: the caller then queues the reaping. */
@@ -282,7 +311,7 @@ static bool region_invalidate(struct mmu_interval_notifier *mni,
 	if (blockable || idle)
 		region_drain(region);
 	if (closed)
-		queue_work(kshim_wq, &region->reap);
+		queue_work(kshim_wq, &region->work);
 	return blockable || idle;
 }
 
@@ -304,7 +333,7 @@ static bool region_kill(struct kshim_region *region)
 void kshim_region_forget(struct kshim_region *region)
 {
 	if (region_kill(region))
-		queue_work(kshim_wq, &region->reap);
+		queue_work(kshim_wq, &region->work);
 }
 
 /* Has it learned of this provider? NULL: of any. */
@@ -328,8 +357,11 @@ static struct kshim_region *region_next(struct kshim_region *region)
 	raw_spin_lock(&regions_lock);
 	next = region ?: list_entry(&regions, struct kshim_region, list);
 	list_for_each_entry_continue(next, &regions, list)
-		if (refcount_inc_not_zero(&next->refs))
+		/* whose end has begun has been drained */
+		if (!READ_ONCE(next->ending)) {
+			this_cpu_inc(*next->refs);
 			goto unlock;
+		}
 	next = NULL;
 unlock:
 	raw_spin_unlock(&regions_lock);
@@ -358,7 +390,7 @@ void kshim_regions_revoke(const struct phyr_provider *provider)
 		region_drain(region);
 		if (closed) {
 			atomic64_inc(&regions_revoked);
-			queue_work(kshim_wq, &region->reap);
+			queue_work(kshim_wq, &region->work);
 		}
 	}
 }
@@ -389,10 +421,11 @@ static struct kshim_region *region_oldest(const struct kshim_region *keep)
 		region = list_entry(regions_hand, struct kshim_region, list);
 		if (region == keep || READ_ONCE(region->gate.closed))
 			continue;
-		if (region->used && spared++ < REGION_EVICT_SPARED)
-			WRITE_ONCE(region->used, false);
-		else if (refcount_inc_not_zero(&region->refs))
+		if (!region->used || spared++ == REGION_EVICT_SPARED) {
+			this_cpu_inc(*region->refs);
 			goto unlock;
+		}
+		WRITE_ONCE(region->used, false);
 	}
 	region = NULL;
 unlock:
@@ -465,16 +498,20 @@ static struct kshim_region *region_alloc(struct mm_struct *mm, unsigned long sta
 
 	if (!region)
 		return NULL;
+	region->refs = alloc_percpu_gfp(long, GFP_KERNEL_ACCOUNT);
+	if (kshim_gate_init(&region->gate) || !region->refs) {
+		region_discard(region);
+		return NULL;
+	}
 	region->mm = mm;
 	region->start = start;
 	region->end = end;
 	RB_CLEAR_NODE(&region->node);
-	kshim_gate_init(&region->gate);
-	refcount_set(&region->refs, 2);		/* reaping's and the caller's */
+	/* the one is the caller's */
+	atomic_long_set(&region->rest, REGION_REST_BIAS + 1);
 	spin_lock_init(&region->lock);
 	mutex_init(&region->fill);
-	INIT_WORK(&region->reap, region_reap);
-	INIT_WORK(&region->free, region_free);
+	INIT_WORK(&region->work, region_reap);
 	return region;
 }
 
@@ -542,7 +579,7 @@ static struct kshim_region *region_new(struct mm_struct *mm, unsigned long uaddr
 	ret = region_insert(region);
 	if (ret) {
 		atomic_dec(&nr_regions);
-		kfree(region);
+		region_discard(region);
 		return ERR_PTR(ret == -ENOMEM ? ret : -EFAULT);
 	}
 	region_enlist(region);
@@ -630,9 +667,9 @@ bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr
 	if (!extent || !(write ? extent->writable : extent->readable))
 		goto unlock;
 	into = off - ((u64)extent->page << PAGE_SHIFT);
-	if (len > ((u64)extent->nr << PAGE_SHIFT) - into ||
-	    !refcount_inc_not_zero(&region->refs))
+	if (len > ((u64)extent->nr << PAGE_SHIFT) - into)
 		goto unlock;
+	this_cpu_inc(*region->refs);
 	vec->first[0].addr = PFN_PHYS(extent->pfn) + into;
 	vec->first[0].len = len;
 	vec->first_hold[0].gate = &region->gate;
@@ -714,7 +751,9 @@ static int regions_show(struct seq_file *m, void *v)
 	long regions = atomic_read(&nr_regions);
 
 	seq_printf(m, "regions %ld\nranges %ld\nbytes %zu\n", regions, ranges,
-		   regions * (sizeof(struct kshim_region) + sizeof(struct kshim_map)) +
+		   regions * (sizeof(struct kshim_region) + sizeof(struct kshim_map) +
+			      num_possible_cpus() *
+			      (sizeof(struct kshim_visits) + sizeof(long))) +
 		   ranges * sizeof(struct kshim_extent));
 	return 0;
 }
@@ -744,4 +783,6 @@ void kshim_regions_exit(void)
 	debugfs_remove(regions_dir);
 	kshim_regions_revoke(NULL);
 	wait_var_event(&regions, list_empty(&regions));
+	/* region_add_up() may be on its way out */
+	rcu_barrier();
 }

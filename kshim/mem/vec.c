@@ -80,7 +80,7 @@ int kshim_vec_add(struct phyr_vec *vec, struct phyr_hold hold, phys_addr_t addr,
 		return 0;
 	}
 	if (hold.kind == PHYR_HOLD_REGION)
-		refcount_inc(&vec_hold_region(&hold)->refs);
+		kshim_region_ref(vec_hold_region(&hold));
 	hold.nr = 1;
 	vec->hold[vec->nr_holds++] = hold;
 	return 0;
