@@ -22,8 +22,8 @@
  *
  * What ends a DMA: a gate. Taking away memory (an unmapped VMA, a removed provider)
  * closes the gates of the regions, or of the provider, and waits until no command is
- * inside. Taking away a disk waits until no io uses its nvme. Nobody waits with
- * kshim_devices held.
+ * inside. Nobody waits with kshim_devices held. Taking away a disk waits for nothing but its
+ * own driver, which ends every request: see nvme_end().
  *
  * Lock order, outermost first:
  *

@@ -75,18 +75,16 @@ void phyr_provider_unregister(struct phyr_provider *provider)
 EXPORT_SYMBOL_GPL(phyr_provider_unregister);
 
 /*
- * Before a driver lets go of its device and before a device disappears, the driver
- * core says so and waits for us. A removed device may still be on its bus's list for
- * a moment and be found again; the last notice ends that too.
+ * After a driver has let go of its device and before a device disappears, the driver
+ * core says so and waits for us. What only the driver's remove can end is not waited for
+ * before it: commands that a failed error recovery has left, for one. A removed device may
+ * still be on its bus's list for a moment and be found again; the last notice ends that too.
  */
 static int pci_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct pci_dev *pdev = to_pci_dev(data);
 
 	switch (action) {
-	case BUS_NOTIFY_UNBIND_DRIVER:
-		kshim_nvmes_remove(pdev);
-		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 		kshim_nvmes_unbound(pdev);
 		kshim_providers_unbound(pdev);
@@ -104,7 +102,11 @@ static int pci_notify(struct notifier_block *nb, unsigned long action, void *dat
 	return NOTIFY_OK;
 }
 
-static struct notifier_block pci_notifier = { .notifier_call = pci_notify };
+static struct notifier_block pci_notifier = {
+	.notifier_call = pci_notify,
+	/* before the DMA API's debugging looks what an unbound device still has */
+	.priority = 1,
+};
 
 int kshim_pci_init(void)
 {

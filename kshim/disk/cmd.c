@@ -62,7 +62,7 @@ void kshim_cmds_free(struct kshim_nvme *nvme)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		idle = per_cpu_ptr(nvme->idle, cpu);
+		idle = &per_cpu_ptr(nvme->cpu, cpu)->idle;
 		while (idle->nr)
 			cmd_free(idle->cmd[--idle->nr]);
 	}
@@ -77,7 +77,7 @@ static struct kshim_cmd *cmd_pop(struct kshim_nvme *nvme, u64 first)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	idle = this_cpu_ptr(nvme->idle);
+	idle = this_cpu_ptr(&nvme->cpu->idle);
 	if (idle->nr) {
 		look = first ? min_t(unsigned int, idle->nr, CMD_LOOK) : 1;
 		for (i = idle->nr - 1; look > 1 && idle->cmd[i]->known != first; look--)
@@ -97,7 +97,7 @@ static void cmd_put(struct kshim_cmd *cmd)
 
 	cmd_trim(cmd, 1);
 	local_irq_save(flags);
-	idle = this_cpu_ptr(cmd->nvme->idle);
+	idle = this_cpu_ptr(&cmd->nvme->cpu->idle);
 	if (likely(idle->nr < KSHIM_CMDS_IDLE)) {
 		idle->cmd[idle->nr++] = cmd;
 		cmd = NULL;
@@ -351,6 +351,8 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 				  (cmd->write ? REQ_OP_DRV_OUT : REQ_OP_DRV_IN) |
 				  (xfer->opf & REQ_POLLED), 0);
 	ret = PTR_ERR_OR_ZERO(rq);
+	if (ret == -ENODEV)
+		ret = -EIO;	/* the disk is gone, in the words for a bio */
 	if (ret)
 		goto put_cmd;
 	nvme_init_request(rq, &nc);
@@ -409,7 +411,11 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 	int ret;
 
 	ret = cmd_check_xfer(io->disk, xfer, len, &sector);
-	if (!ret && io->provider != provider && kshim_io_reach(io, provider) != PHYR_DIRECT)
+	if (ret)
+		return ret;
+	if (!kshim_nvme_enter(io->disk->nvme))
+		return -EIO;
+	if (io->provider != provider && kshim_io_reach(io, provider) != PHYR_DIRECT)
 		ret = -EREMOTEIO;
 	limit = ret ? 0 : kshim_cmd_bytes(io->disk);
 	while (!ret && len) {
@@ -421,6 +427,7 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 		sector += bytes >> SECTOR_SHIFT;
 		len -= bytes;
 	}
+	kshim_nvme_exit(io->disk->nvme);
 	return ret;
 }
 

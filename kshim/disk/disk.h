@@ -36,39 +36,75 @@ struct kshim_cmd_stack {
 	struct kshim_cmd *cmd[KSHIM_CMDS_IDLE];
 };
 
-/* A PCIe NVMe controller as a reader and writer of device memory. */
+struct kshim_nvme_cpu {
+	struct kshim_visits ios;		/* between disk enter and exit */
+	struct kshim_visits senders;	/* in kshim_cmds_queue() */
+	struct kshim_cmd_stack idle;	/* commands to use again */
+};
+
+/*
+ * A PCIe NVMe controller as a reader and writer of device memory. It is one from its first
+ * use until its driver has let go of it; after that it is only memory, which stays until
+ * the last io that knows it has ended.
+ */
 struct kshim_nvme {
 	struct list_head list;		/* under kshim_devices */
-	refcount_t refs;		/* the list and each disk */
+	struct list_head disks;		/* under kshim_devices until it is dead */
 	struct pci_dev *pdev;
 	struct list_head pairs;		/* under kshim_devices */
 	struct dma_pool *prp_pool;	/* list pages */
-	struct kshim_cmd_stack __percpu *idle;	/* commands to use again */
-	atomic_t users;			/* between disk enter and exit */
+	struct kshim_nvme_cpu __percpu *cpu;
 	u32 max_bytes;			/* of a command; 0: as the queue says */
-	bool dead;			/* set before the driver lets go */
+	bool dead;			/* under kshim_devices, read without */
+	struct work_struct free;
 };
 
 /* A namespace. Found by its gendisk under RCU. */
 struct kshim_disk {
 	struct hlist_node node;
+	struct list_head list;		/* of its nvme, which owns it */
 	struct gendisk *gendisk;	/* holds a reference: its address stays its name */
 	struct kshim_nvme *nvme;
 	u32 nsid;
-	struct rcu_head rcu;
 };
 
 /*
  * The disk behind a block device, for one io; kshim_disk_exit() when all its
  * commands are done. NULL with the reason when it cannot be direct. May sleep.
+ *
+ * That keeps the memory of the two and holds nobody up: whoever is inside may sleep as
+ * long as he likes.
  */
 struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
 				    enum phyr_reason *ret_reason);
 void kshim_disk_exit(struct kshim_disk *disk);		/* any context; takes NULL */
+/*
+ * Around what uses its pairs and its pool, up to where a request is there: the driver ends
+ * that. False when the driver has let go. The caller is inside of the disk, and sleeps for
+ * nothing but memory, kshim_devices, and the disk's queue, which ends with the driver.
+ */
+static inline bool kshim_nvme_enter(struct kshim_nvme *nvme)
+{
+	bool alive;
+
+	/* who kills it waits for a grace period, and then for who was let in */
+	rcu_read_lock_sched();
+	alive = !READ_ONCE(nvme->dead);
+	if (likely(alive))
+		this_cpu_inc(nvme->cpu->senders.came);
+	rcu_read_unlock_sched();
+	return alive;
+}
+
+static inline void kshim_nvme_exit(struct kshim_nvme *nvme)
+{
+	this_cpu_inc(nvme->cpu->senders.went);
+}
+
 /* The block device that is open as @file. -EBADF: @file is NULL; -ENOTBLK. */
 struct block_device *kshim_file_bdev(const struct file *file);
 int kshim_disk_limit(const struct phyr_disk_limit *arg);
-void kshim_nvmes_remove(struct pci_dev *pdev);		/* NULL: all */
+/* The driver has let go of the controller, or is to be forgotten. NULL: all. */
 void kshim_nvmes_unbound(struct pci_dev *pdev);
 void kshim_nvmes_init(void);
 void kshim_nvmes_exit(void);
@@ -166,7 +202,7 @@ static inline enum phyr_reason kshim_iter_reach(const struct phyr_iter *it,
 	return kshim_iter_parts_reach(*it, io);
 }
 
-/* With nobody using the controller. */
+/* With no command of the controller left. */
 void kshim_cmds_free(struct kshim_nvme *nvme);
 int kshim_cmds_init(void);
 void kshim_cmds_exit(void);

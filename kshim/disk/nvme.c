@@ -4,19 +4,48 @@
  * controller, and who may use them until when. The commands are cmd.c's.
  */
 #include <linux/blk-integrity.h>
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/hashtable.h>
 #include <linux/nvme_ioctl.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
-#include <linux/wait_bit.h>
 
 #include "disk/disk.h"
 
 static LIST_HEAD(nvmes);		/* under kshim_devices */
+static DEFINE_MUTEX(nvmes_end);		/* one comes to its end at a time */
 static DEFINE_HASHTABLE(disks, 5);	/* by gendisk; changed under kshim_devices */
 
 /* ------------------------------------------------------------ controllers */
+
+static void nvme_free(struct kshim_nvme *nvme)
+{
+	struct kshim_disk *disk, *next;
+
+	list_for_each_entry_safe(disk, next, &nvme->disks, list) {
+		put_device(disk_to_dev(disk->gendisk));
+		kfree(disk);
+	}
+	pci_dev_put(nvme->pdev);
+	free_percpu(nvme->cpu);
+	kfree(nvme);
+}
+
+/*
+ * An io that knows a dead controller may be held up by whatever holds up a process: a page
+ * fault, a lock. None comes anew, so there is no hurry, and nothing that wakes us.
+ */
+static void nvme_free_work(struct work_struct *work)
+{
+	struct kshim_nvme *nvme = container_of(work, struct kshim_nvme, free);
+
+	while (!kshim_visits_over(&nvme->cpu->ios))
+		schedule_timeout_idle(HZ / 10);
+	/* whoever has left may be in the middle of kshim_disk_exit() */
+	synchronize_rcu();
+	nvme_free(nvme);
+}
 
 static struct kshim_nvme *nvme_new(struct pci_dev *pdev)
 {
@@ -25,29 +54,20 @@ static struct kshim_nvme *nvme_new(struct pci_dev *pdev)
 	lockdep_assert_held(&kshim_devices);
 	if (!nvme)
 		return NULL;
+	INIT_LIST_HEAD(&nvme->disks);
+	INIT_LIST_HEAD(&nvme->pairs);
+	INIT_WORK(&nvme->free, nvme_free_work);
+	nvme->pdev = pci_dev_get(pdev);
 	nvme->prp_pool = dma_pool_create("phyr_prp", &pdev->dev, KSHIM_PRP_BYTES,
 					 KSHIM_PRP_BYTES, 0);
-	nvme->idle = alloc_percpu(struct kshim_cmd_stack);
-	if (!nvme->prp_pool || !nvme->idle) {
+	nvme->cpu = alloc_percpu(struct kshim_nvme_cpu);
+	if (!nvme->prp_pool || !nvme->cpu) {
 		dma_pool_destroy(nvme->prp_pool);
-		free_percpu(nvme->idle);
-		kfree(nvme);
+		nvme_free(nvme);
 		return NULL;
 	}
-	refcount_set(&nvme->refs, 1);
-	nvme->pdev = pci_dev_get(pdev);
-	INIT_LIST_HEAD(&nvme->pairs);
 	list_add(&nvme->list, &nvmes);
 	return nvme;
-}
-
-static void nvme_put(struct kshim_nvme *nvme)
-{
-	if (!refcount_dec_and_test(&nvme->refs))
-		return;
-	pci_dev_put(nvme->pdev);
-	free_percpu(nvme->idle);
-	kfree(nvme);
 }
 
 static struct kshim_nvme *nvme_find(struct pci_dev *pdev)
@@ -61,87 +81,56 @@ static struct kshim_nvme *nvme_find(struct pci_dev *pdev)
 	return NULL;
 }
 
-static void disk_free(struct rcu_head *rcu)
+/* Nobody finds it, or a disk of it, any more; and nobody is let in. */
+static struct kshim_nvme *nvme_kill(struct pci_dev *pdev)
 {
-	struct kshim_disk *disk = container_of(rcu, struct kshim_disk, rcu);
+	struct kshim_nvme *nvme;
+	struct kshim_disk *disk;
 
-	kfree(disk);
+	mutex_lock(&kshim_devices);
+	if (pdev)
+		nvme = nvme_find(pdev);
+	else
+		nvme = list_first_entry_or_null(&nvmes, struct kshim_nvme, list);
+	if (nvme) {
+		WRITE_ONCE(nvme->dead, true);
+		list_del(&nvme->list);
+		list_for_each_entry(disk, &nvme->disks, list)
+			hash_del_rcu(&disk->node);
+	}
+	mutex_unlock(&kshim_devices);
+	return nvme;
 }
 
 /*
- * Before the driver lets go of a controller: no new dio, and none under way. Not
- * under kshim_devices while waiting, since a dio that has entered may want it. The
- * dead entry stays to be found, so that no second one is made.
+ * It was killed, and its driver has removed the disks: all their requests have ended, and
+ * their queues give no new ones. Whoever is on the way to a request therefore comes back
+ * with an error. What is left after that is the memory.
  */
-static void nvme_kill(struct kshim_nvme *nvme)
+static void nvme_end(struct kshim_nvme *nvme)
 {
-	struct kshim_disk *disk;
-	struct hlist_node *next;
-	int bucket;
-
-	mutex_lock(&kshim_devices);
-	WRITE_ONCE(nvme->dead, true);
-	mutex_unlock(&kshim_devices);
-	/* pairs with kshim_disk_enter() */
-	smp_mb();
-	wait_var_event(&nvme->users, !atomic_read(&nvme->users));
+	/* pairs with kshim_nvme_enter() and kshim_disk_enter() */
+	synchronize_rcu();
+	while (!kshim_visits_over(&nvme->cpu->senders))
+		msleep(1);
 
 	mutex_lock(&kshim_devices);
 	kshim_pairs_drop_nvme(nvme);
-	hash_for_each_safe(disks, bucket, next, disk, node) {
-		if (disk->nvme != nvme)
-			continue;
-		hash_del_rcu(&disk->node);
-		put_device(disk_to_dev(disk->gendisk));
-		nvme_put(nvme);
-		call_rcu(&disk->rcu, disk_free);
-	}
+	mutex_unlock(&kshim_devices);
 	kshim_cmds_free(nvme);
 	dma_pool_destroy(nvme->prp_pool);
-	nvme->prp_pool = NULL;
-	mutex_unlock(&kshim_devices);
-	/* readers of the hash have seen the last of it */
-	synchronize_rcu();
+	queue_work(kshim_wq, &nvme->free);
 }
 
-static struct kshim_nvme *nvme_next_alive(struct pci_dev *pdev)
-{
-	struct kshim_nvme *nvme, *found = NULL;
-
-	mutex_lock(&kshim_devices);
-	list_for_each_entry(nvme, &nvmes, list)
-		if (!nvme->dead && (!pdev || nvme->pdev == pdev)) {
-			refcount_inc(&nvme->refs);
-			found = nvme;
-			break;
-		}
-	mutex_unlock(&kshim_devices);
-	return found;
-}
-
-void kshim_nvmes_remove(struct pci_dev *pdev)
+void kshim_nvmes_unbound(struct pci_dev *pdev)
 {
 	struct kshim_nvme *nvme;
 
-	while ((nvme = nvme_next_alive(pdev))) {
-		nvme_kill(nvme);
-		nvme_put(nvme);
-	}
-}
-
-/* The driver is gone from the device: a later one may start anew. */
-void kshim_nvmes_unbound(struct pci_dev *pdev)
-{
-	struct kshim_nvme *nvme, *next;
-
-	mutex_lock(&kshim_devices);
-	list_for_each_entry_safe(nvme, next, &nvmes, list) {
-		if (!nvme->dead || (pdev && nvme->pdev != pdev))
-			continue;
-		list_del(&nvme->list);
-		nvme_put(nvme);
-	}
-	mutex_unlock(&kshim_devices);
+	/* whoever finds nothing to do has to wait for who is at it */
+	mutex_lock(&nvmes_end);
+	while ((nvme = nvme_kill(pdev)))
+		nvme_end(nvme);
+	mutex_unlock(&nvmes_end);
 }
 
 /* ------------------------------------------------------------------ disks */
@@ -154,12 +143,14 @@ static struct pci_dev *disk_pdev(struct gendisk *gendisk)
 {
 	struct device *ctrl = disk_to_dev(gendisk)->parent;
 	struct device *dev = ctrl ? ctrl->parent : NULL;
+	const struct device_driver *driver;
 
-	if (!queue_is_mq(gendisk->queue) || !dev || !dev_is_pci(dev) || !dev->driver ||
-	    strcmp(dev->driver->name, "nvme") ||
+	if (!queue_is_mq(gendisk->queue) || !dev || !dev_is_pci(dev) ||
 	    strncmp(gendisk->disk_name, "nvme", 4))
 		return NULL;
-	return to_pci_dev(dev);
+	/* which the open disk keeps in memory */
+	driver = READ_ONCE(dev->driver);
+	return driver && !strcmp(driver->name, "nvme") ? to_pci_dev(dev) : NULL;
 }
 
 /*
@@ -198,6 +189,9 @@ static enum phyr_reason disk_check(struct block_device *bdev, struct kshim_disk 
 	struct pci_dev *pdev = disk_pdev(gendisk);
 	int nsid;
 
+	/* of an earlier driver of the same controller */
+	if (!disk_live(gendisk))
+		return PHYR_REVOKED;
 	if (!pdev || !gendisk->fops->ioctl)
 		return PHYR_NOT_NVME;
 	if (blk_get_integrity(gendisk) || bdev_is_zoned(bdev) ||
@@ -210,9 +204,7 @@ static enum phyr_reason disk_check(struct block_device *bdev, struct kshim_disk 
 	disk->gendisk = gendisk;
 	disk->nsid = nsid;
 	disk->nvme = nvme_find(pdev) ?: nvme_new(pdev);
-	if (!disk->nvme)
-		return PHYR_NO_MEMORY;
-	return disk->nvme->dead ? PHYR_REVOKED : PHYR_DIRECT;
+	return disk->nvme ? PHYR_DIRECT : PHYR_NO_MEMORY;
 }
 
 static struct kshim_disk *disk_find(const struct gendisk *gendisk)
@@ -241,7 +233,7 @@ static enum phyr_reason disk_new(struct block_device *bdev)
 		goto out;
 	}
 	get_device(disk_to_dev(disk->gendisk));
-	refcount_inc(&disk->nvme->refs);
+	list_add(&disk->list, &disk->nvme->disks);
 	hash_add_rcu(disks, &disk->node, (unsigned long)disk->gendisk);
 out:
 	mutex_unlock(&kshim_devices);
@@ -263,30 +255,19 @@ struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
 		if (*ret_reason != PHYR_DIRECT)
 			return NULL;
 	}
-	/* RCU keeps the disk, and a user that nvme_kill() has seen keeps it on */
-	atomic_inc(&disk->nvme->users);
-	smp_mb__after_atomic();
-	if (READ_ONCE(disk->nvme->dead)) {
-		if (atomic_dec_and_test(&disk->nvme->users))
-			wake_up_var(&disk->nvme->users);
-		disk = NULL;
-		*ret_reason = PHYR_REVOKED;
-	}
+	/* pairs with nvme_end(): what is found is counted before anybody looks */
+	this_cpu_inc(disk->nvme->cpu->ios.came);
 	rcu_read_unlock_sched();
 	return disk;
 }
 
 void kshim_disk_exit(struct kshim_disk *disk)
 {
-	struct kshim_nvme *nvme;
-
 	if (!disk)
 		return;
-	nvme = disk->nvme;
-	/* after the count is down only RCU keeps it */
+	/* once it is counted only RCU keeps the two */
 	rcu_read_lock_sched();
-	if (atomic_dec_and_test(&nvme->users) && READ_ONCE(nvme->dead))
-		wake_up_var(&nvme->users);
+	this_cpu_inc(disk->nvme->cpu->ios.went);
 	rcu_read_unlock_sched();
 }
 
@@ -326,7 +307,5 @@ void kshim_nvmes_init(void)
 
 void kshim_nvmes_exit(void)
 {
-	kshim_nvmes_remove(NULL);
 	kshim_nvmes_unbound(NULL);
-	rcu_barrier();
 }
