@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What belongs to all layers: counters, per CPU since any context counts; who is inside
- * the module; the workqueue.
+ * the module; who waits at gates; the workqueue.
  */
 #include <linux/delay.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 
 #include "kshim.h"
+
+/* A drain that somebody has waited for is looked at so often. */
+#define GATES_HURRY	(HZ / 4)
 
 struct kshim_stats kshim_stats_rest;
 struct workqueue_struct *kshim_wq;
@@ -102,6 +105,64 @@ void kshim_users_wait(void)
 	synchronize_rcu();
 }
 
+/* Of one who waits, on his stack. */
+struct gate_wait {
+	struct list_head list;
+	const struct phyr_gate *gate;
+	unsigned long since;
+};
+
+static LIST_HEAD(gate_waits);
+static DEFINE_SPINLOCK(gate_waits_lock);
+void (*kshim_gates_hurry)(void);
+
+static bool gates_waited(void)
+{
+	bool waited;
+
+	spin_lock(&gate_waits_lock);
+	waited = !list_empty(&gate_waits);
+	spin_unlock(&gate_waits_lock);
+	return waited;
+}
+
+static void gates_work(struct work_struct *work)
+{
+	if (!gates_waited())
+		return;
+	kshim_gates_hurry();
+	queue_delayed_work(kshim_wq, to_delayed_work(work), GATES_HURRY);
+}
+
+static DECLARE_DELAYED_WORK(gates_hurry_work, gates_work);
+
+void kshim_gate_wait(struct phyr_gate *gate)
+{
+	struct gate_wait wait = { .gate = gate, .since = jiffies };
+
+	spin_lock(&gate_waits_lock);
+	list_add(&wait.list, &gate_waits);
+	spin_unlock(&gate_waits_lock);
+	queue_delayed_work(kshim_wq, &gates_hurry_work, GATES_HURRY);
+	wait_var_event(gate, kshim_gate_idle(gate));
+	spin_lock(&gate_waits_lock);
+	list_del(&wait.list);
+	spin_unlock(&gate_waits_lock);
+}
+
+unsigned long kshim_gate_waited(const struct phyr_gate *gate)
+{
+	unsigned long waited = 0;
+	struct gate_wait *wait;
+
+	spin_lock(&gate_waits_lock);
+	list_for_each_entry(wait, &gate_waits, list)
+		if (wait->gate == gate)
+			waited = max(waited, jiffies - wait->since);
+	spin_unlock(&gate_waits_lock);
+	return waited;
+}
+
 int kshim_base_init(void)
 {
 	int ret = kshim_stats_init(&kshim_stats_rest);
@@ -118,6 +179,7 @@ int kshim_base_init(void)
 
 void kshim_base_exit(void)
 {
+	cancel_delayed_work_sync(&gates_hurry_work);
 	destroy_workqueue(kshim_wq);
 	kshim_stats_free(&kshim_stats_rest);
 }

@@ -40,7 +40,7 @@
  *
  * The mmu notifier runs under mmap_lock and takes region->lock and regions_lock,
  * which are spinlocks; nothing that it waits for needs mmap_lock: commands in flight
- * end by interrupt, at the latest by the driver's time-out.
+ * end by interrupt, at the latest when the driver is told to give up, see cmd_hurry().
  */
 #ifndef _KSHIM_H
 #define _KSHIM_H
@@ -160,10 +160,20 @@ static inline bool kshim_gate_idle(const struct phyr_gate *gate)
 }
 
 /* Wait until nobody is inside of a closed gate. Process context. */
+void kshim_gate_wait(struct phyr_gate *gate);
 static inline void kshim_gate_drain(struct phyr_gate *gate)
 {
-	wait_var_event(gate, kshim_gate_idle(gate));
+	if (!kshim_gate_idle(gate))
+		kshim_gate_wait(gate);
 }
+
+/*
+ * For how long somebody has been waiting at the gate, in jiffies; 0: nobody is. @gate is
+ * only compared, and may be stale. Process context, does not sleep.
+ */
+unsigned long kshim_gate_waited(const struct phyr_gate *gate);
+/* Called again and again while somebody waits, to hurry what is inside. May sleep. */
+extern void (*kshim_gates_hurry)(void);
 
 /* ---------------------------------------------------- who is inside the module */
 

@@ -56,6 +56,9 @@ static ssize_t dio_complete(struct kshim_dio *dio)
 	struct kiocb *iocb = dio->iocb;
 	ssize_t ret = dio->io.error;
 
+	/* the memory went away while the disk had no answer */
+	if (ret == -ESTALE)
+		ret = -EFAULT;
 	if (dio->dops && dio->dops->end_io)
 		ret = dio->dops->end_io(iocb, dio->size, ret, dio->end_flags);
 	if (!ret) {

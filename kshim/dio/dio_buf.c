@@ -47,16 +47,14 @@ void kshim_dio_put_bufs(struct kshim_dio *dio, bool dirty)
 	put_user_phyrs(&dio->first.vec, dirty);
 }
 
-/* Where to look the rest up to: what has pages is kept until the commands are done. */
+/*
+ * Where to look the rest up to. The older ones are kept until the commands are done: they
+ * have their pages, and the gates that those which are sent again have to pass.
+ */
 static struct dio_buf *dio_new_buf(struct kshim_dio *dio)
 {
-	struct dio_buf *buf;
+	struct dio_buf *buf = kmalloc(sizeof(*buf), GFP_KERNEL);
 
-	if (!dio->pinned) {
-		put_user_phyrs(&dio->buf->vec, false);
-		return dio->buf;
-	}
-	buf = kmalloc(sizeof(*buf), GFP_KERNEL);
 	if (!buf)
 		return NULL;
 	phyr_vec_init(&buf->vec);

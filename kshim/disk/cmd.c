@@ -17,13 +17,17 @@
 #define CMD_LIST_PAGES		5	/* 5 * 511 entries: above 8 MiB */
 #define CMD_BYTES_MAX		(8UL << 20)
 #define CMD_LOOK		4	/* idle commands that are looked at for a list */
-#define CMD_RETRIES		5	/* the driver's default, nvme_core.max_retries */
+#define CMD_REPEATS		5	/* the driver's default, nvme_core.max_retries */
+#define CMD_REPEAT_TICK		(HZ / 10)
 
 /*
  * One NVMe command. Belongs to the request from the moment that it is queued; cmd_end()
  * puts it on the stack of its controller, with its first list page. That page's entries
  * stay good for as long as the same memory is asked for: they are plain addresses, one
  * page apart, and whether the memory may be used is not theirs to say.
+ *
+ * cmd_hurry() looks at commands that may have ended: their memory stays one's for an RCU
+ * grace period.
  */
 struct kshim_cmd {
 	struct phyr_io *io;
@@ -32,11 +36,15 @@ struct kshim_cmd {
 	u32 bytes;
 	u8 write;
 	u8 nr_pages;			/* list pages */
+	u8 nr_repeats;
 	u32 nr_known;			/* entries of the first one that ascend from: */
 	u64 known;
 	struct kshim_prp_page page[CMD_LIST_PAGES];
 	struct kshim_segs segs;		/* the buffer as the disk sees it */
 	struct kshim_seg seg[CMD_SEGS];
+	struct list_head list;		/* nvme->repeats, under its lock; with: */
+	unsigned long due;		/* jiffies */
+	struct nvme_command nc;
 };
 
 static struct kmem_cache *cmd_cache;
@@ -136,6 +144,8 @@ static struct kshim_cmd *cmd_get(struct kshim_nvme *nvme, unsigned int nr_pages,
 	return cmd;
 }
 
+/* ------------------------------------------------------------------- the end */
+
 /*
  * The block layer's name for a status of a read or write (NVM Express Base Specification,
  * Status Code), so that the error is the same as that of a bio.
@@ -146,8 +156,10 @@ static blk_status_t cmd_blk_status(u16 status)
 	case NVME_SC_CAP_EXCEEDED:
 		return BLK_STS_NOSPC;
 	case NVME_SC_LBA_RANGE:
+	case NVME_SC_CMD_INTERRUPTED:
 	case NVME_SC_NS_NOT_READY:
 		return BLK_STS_TARGET;
+	case NVME_SC_BAD_ATTRIBUTES:
 	case NVME_SC_INVALID_OPCODE:
 	case NVME_SC_INVALID_FIELD:
 	case NVME_SC_INVALID_NS:
@@ -158,6 +170,11 @@ static blk_status_t cmd_blk_status(u16 status)
 	case NVME_SC_ACCESS_DENIED:
 	case NVME_SC_READ_ONLY:
 		return BLK_STS_MEDIUM;
+	case NVME_SC_GUARD_CHECK:
+	case NVME_SC_APPTAG_CHECK:
+	case NVME_SC_REFTAG_CHECK:
+	case NVME_SC_INVALID_PI:
+		return BLK_STS_PROTECTION;
 	case NVME_SC_RESERVATION_CONFLICT:
 		return BLK_STS_RESV_CONFLICT;
 	case NVME_SC_HOST_PATH_ERROR:
@@ -167,27 +184,79 @@ static blk_status_t cmd_blk_status(u16 status)
 	}
 }
 
-/*
- * Whether to try again is the driver's to decide, but for a command that completes in a
- * batch it does not: decide by its rules.
- */
-static bool cmd_retry(struct request *rq)
+/* Any context. */
+static void cmd_fail(struct kshim_cmd *cmd, int error)
 {
-	struct nvme_request_head *nr = blk_mq_rq_to_pdu(rq);
+	struct phyr_io *io = cmd->io;
 
-	if (nr->status & NVME_STATUS_DNR || nr->retries >= CMD_RETRIES)
+	this_cpu_inc(io->stats->cpu->errors);
+	kshim_io_fail(io, error);
+	cmd_put(cmd);
+	kshim_io_put(io);
+}
+
+/* The driver does not: it takes the request for one whose sender sees the status. */
+static void cmd_tell(const struct kshim_cmd *cmd, const struct nvme_request_head *nr)
+{
+	pr_err_ratelimited("phyr: %s: %s of %u bytes at block %llu failed, NVMe status %#x\n",
+			   cmd->io->disk->gendisk->disk_name,
+			   cmd->write ? "write" : "read", cmd->bytes,
+			   le64_to_cpu(nr->cmd->rw.slba), nr->status);
+}
+
+/* ------------------------------------------------------------------ once more */
+
+/*
+ * The driver repeats no command of ours: they are marked as failfast, because one that it
+ * repeats stays inside of its gate, and who waits there would wait for all tries. Instead a
+ * command that may be repeated leaves the gate, waits on a list of its controller, and has
+ * to enter the gate again. The rules are the driver's.
+ *
+ * A controller that is being reset ends commands like ours at once, with a host path error,
+ * where it would keep others: those do not count.
+ */
+static bool cmd_may_repeat(struct kshim_cmd *cmd, struct request_queue *q, u16 status)
+{
+	if (!status || status & NVME_STATUS_DNR || blk_queue_dying(q))
 		return false;
-	nr->retries++;
-	/* accounting has already ended */
-	rq->rq_flags &= ~RQF_IO_STAT;
-	blk_mq_requeue_request(rq, true);
-	return true;
+	if ((status & NVME_SCT_SC_MASK) == NVME_SC_HOST_PATH_ERROR)
+		return true;
+	return cmd->nr_repeats++ < CMD_REPEATS;
+}
+
+/*
+ * How long the disk wants to be left alone (Command Retry Delay) stands in a table that only
+ * the driver has. Waiting twice as long each time comes to half a minute in all.
+ */
+static unsigned long cmd_repeat_delay(const struct kshim_cmd *cmd, u16 status)
+{
+	if ((status & NVME_SCT_SC_MASK) == NVME_SC_HOST_PATH_ERROR)
+		return CMD_REPEAT_TICK;
+	if (status & NVME_STATUS_CRD)
+		return HZ << (cmd->nr_repeats - 1);
+	return 0;
+}
+
+/* Any context. */
+static void cmd_repeat_in(struct kshim_cmd *cmd, unsigned long delay)
+{
+	struct kshim_nvme *nvme = cmd->nvme;
+	unsigned long flags;
+
+	cmd->due = jiffies + delay;
+	spin_lock_irqsave(&nvme->repeats_lock, flags);
+	list_add_tail(&cmd->list, &nvme->repeats);
+	spin_unlock_irqrestore(&nvme->repeats_lock, flags);
+	if (delay)
+		queue_delayed_work(kshim_wq, &nvme->repeat, CMD_REPEAT_TICK);
+	else
+		mod_delayed_work(kshim_wq, &nvme->repeat, 0);
 }
 
 /*
  * Interrupt context. The status argument alone does not do: completion in a batch
  * passes 0 for a command that failed. The driver's flag for cancelled commands is no
- * help, it stays on one that a reset cancelled and the retry finished.
+ * help, it stays on one that a reset cancelled and a repetition finished.
  */
 static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
 {
@@ -195,17 +264,20 @@ static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
 	struct kshim_cmd *cmd = rq->end_io_data;
 	struct phyr_io *io = cmd->io;
 
-	if (unlikely(!status && nr->status && cmd_retry(rq)))
-		return RQ_END_IO_NONE;
+	/* which the vectors of the io keep until it is done */
 	kshim_gate_exit(cmd->gate);
 	if (likely(!status && !nr->status)) {
 		this_cpu_add(io->stats->cpu->bytes[cmd->write][PHYR_DIRECT], cmd->bytes);
+		cmd_put(cmd);
+		kshim_io_put(io);
+	} else if (cmd_may_repeat(cmd, rq->q, nr->status)) {
+		cmd->nc = *nr->cmd;
+		cmd_repeat_in(cmd, cmd_repeat_delay(cmd, nr->status));
 	} else {
-		this_cpu_inc(io->stats->cpu->errors);
-		kshim_io_fail(io, blk_status_to_errno(status ?: cmd_blk_status(nr->status)));
+		if (nr->status)
+			cmd_tell(cmd, nr);
+		cmd_fail(cmd, blk_status_to_errno(status ?: cmd_blk_status(nr->status)));
 	}
-	cmd_put(cmd);
-	kshim_io_put(io);
 	return RQ_END_IO_FREE;
 }
 
@@ -319,10 +391,28 @@ static void cmd_send(struct request *rq)
 }
 
 /*
- * Queue one command. All that may fail or sleep comes first; then the gate, and from
- * there nothing sleeps until the request is queued or in the plug, which is flushed
- * before this task sleeps. @delta was found before the gate was entered: an open gate
- * says that its provider was not taken away since.
+ * Through the gate and to the driver, with a request that is used up in any case. -ESTALE:
+ * the gate is closed. From the gate on nothing sleeps until the request is queued or in the
+ * plug, which is flushed before this task sleeps.
+ */
+static __always_inline int cmd_start(struct kshim_cmd *cmd, struct request *rq,
+				     struct nvme_command *nc)
+{
+	nvme_init_request(rq, nc);
+	rq->end_io = cmd_end;
+	rq->end_io_data = cmd;
+	if (!kshim_gate_enter(cmd->gate)) {
+		blk_mq_free_request(rq);
+		return -ESTALE;
+	}
+	this_cpu_inc(cmd->io->stats->cpu->commands);
+	cmd_send(rq);
+	return 0;
+}
+
+/*
+ * Queue one command. All that may fail or sleep comes first, then the gate. @delta was
+ * found before that: an open gate says that its provider was not taken away since.
  */
 static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sector,
 		     size_t max, u64 delta, size_t *ret_bytes)
@@ -342,6 +432,7 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 	cmd->io = io;
 	cmd->gate = phyr_iter_hold(xfer->iter)->gate;
 	cmd->write = op_is_write(xfer->opf);
+	cmd->nr_repeats = 0;
 	ret = cmd_fill(cmd, xfer, sector, max, delta, &nc);
 	if (ret)
 		goto put_cmd;
@@ -355,25 +446,129 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 		ret = -EIO;	/* the disk is gone, in the words for a bio */
 	if (ret)
 		goto put_cmd;
-	nvme_init_request(rq, &nc);
-	/* like a filesystem's own I/O, wait for and retry across a controller reset */
-	rq->cmd_flags &= ~REQ_FAILFAST_DRIVER;
-	rq->end_io = cmd_end;
-	rq->end_io_data = cmd;
-	ret = -ESTALE;
-	if (!kshim_gate_enter(cmd->gate))
-		goto free_rq;
+	/* which is not the last */
 	atomic_inc(&io->refs);
-	this_cpu_inc(io->stats->cpu->commands);
-	cmd_send(rq);
-	return 0;
-
-free_rq:
-	blk_mq_free_request(rq);
+	ret = cmd_start(cmd, rq, &nc);
+	if (likely(!ret))
+		return 0;
+	atomic_dec(&io->refs);
 put_cmd:
 	cmd_put(cmd);
 	return ret;
 }
+
+/*
+ * Without waiting for a request: one that is not to be had now, because the controller is
+ * being reset or all are in use, is there the next time.
+ */
+static void cmd_repeat(struct kshim_cmd *cmd)
+{
+	struct request_queue *q = cmd->io->disk->gendisk->queue;
+	struct request *rq;
+	int ret;
+
+	if (READ_ONCE(cmd->gate->closed)) {
+		cmd_fail(cmd, -ESTALE);
+		return;
+	}
+	if (blk_queue_dying(q)) {
+		cmd_fail(cmd, -EIO);
+		return;
+	}
+	rq = blk_mq_alloc_request(q, cmd->write ? REQ_OP_DRV_OUT : REQ_OP_DRV_IN,
+				  BLK_MQ_REQ_NOWAIT);
+	if (IS_ERR(rq)) {
+		cmd_repeat_in(cmd, CMD_REPEAT_TICK);
+		return;
+	}
+	ret = cmd_start(cmd, rq, &cmd->nc);
+	if (ret)
+		cmd_fail(cmd, ret);
+}
+
+/* One whose gate was closed need not wait to learn it. */
+static bool cmd_is_due(const struct kshim_cmd *cmd)
+{
+	return time_after_eq(jiffies, cmd->due) || READ_ONCE(cmd->gate->closed);
+}
+
+static void cmd_repeat_work(struct work_struct *work)
+{
+	struct kshim_nvme *nvme = container_of(to_delayed_work(work), struct kshim_nvme,
+					       repeat);
+	struct kshim_cmd *cmd, *next;
+	LIST_HEAD(due);
+
+	spin_lock_irq(&nvme->repeats_lock);
+	list_for_each_entry_safe(cmd, next, &nvme->repeats, list)
+		if (cmd_is_due(cmd))
+			list_move_tail(&cmd->list, &due);
+	if (!list_empty(&nvme->repeats))
+		queue_delayed_work(kshim_wq, &nvme->repeat, CMD_REPEAT_TICK);
+	spin_unlock_irq(&nvme->repeats_lock);
+	list_for_each_entry_safe(cmd, next, &due, list) {
+		list_del(&cmd->list);
+		cmd_repeat(cmd);
+	}
+}
+
+void kshim_cmds_begin(struct kshim_nvme *nvme)
+{
+	spin_lock_init(&nvme->repeats_lock);
+	INIT_LIST_HEAD(&nvme->repeats);
+	INIT_DELAYED_WORK(&nvme->repeat, cmd_repeat_work);
+}
+
+void kshim_cmds_end(struct kshim_nvme *nvme)
+{
+	struct kshim_cmd *cmd, *next;
+
+	cancel_delayed_work_sync(&nvme->repeat);
+	list_for_each_entry_safe(cmd, next, &nvme->repeats, list) {
+		list_del(&cmd->list);
+		cmd_fail(cmd, -EIO);
+	}
+}
+
+/* --------------------------------------------------------------------- hurry */
+
+/*
+ * Memory that the disk does not let go of. The driver would look after a command when its
+ * time is over, tell the disk to abort it, give it the same time once more, and then reset
+ * the controller, which ends it. When somebody waits, a quarter of that time has to do.
+ */
+static bool cmd_hurry(struct request *rq, void *q)
+{
+	unsigned long patience = rq->timeout / 4;
+	const struct kshim_cmd *cmd;
+	unsigned long begun, waited;
+
+	if (rq->q != q || rq->end_io != cmd_end)
+		return true;
+	/* it may be ending now, and be another's: then this one is hurried for nothing */
+	rcu_read_lock();
+	cmd = rq->end_io_data;
+	waited = kshim_gate_waited(READ_ONCE(cmd->gate));
+	rcu_read_unlock();
+	/* sent, or looked at by the driver for the last time */
+	begun = READ_ONCE(rq->deadline) - rq->timeout;
+	if (waited && waited >= patience && time_after_eq(jiffies, begun + patience))
+		blk_abort_request(rq);
+	return true;
+}
+
+void kshim_cmds_hurry(struct kshim_disk *disk)
+{
+	struct request_queue *q = disk->gendisk->queue;
+
+	/* requests keep the queue in use, and that keeps it from being taken down */
+	if (!percpu_ref_tryget(&q->q_usage_counter))
+		return;
+	blk_mq_tagset_busy_iter(q->tag_set, cmd_hurry, q);
+	percpu_ref_put(&q->q_usage_counter);
+}
+
+/* ----------------------------------------------------------------- transfers */
 
 /* What the block layer checks in submit_bio(): the partition and its permission. */
 static int cmd_check_xfer(const struct kshim_disk *disk, const struct kshim_xfer *xfer,
@@ -433,7 +628,7 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 
 int kshim_cmds_init(void)
 {
-	cmd_cache = KMEM_CACHE(kshim_cmd, 0);
+	cmd_cache = KMEM_CACHE(kshim_cmd, SLAB_TYPESAFE_BY_RCU);
 	return cmd_cache ? 0 : -ENOMEM;
 }
 

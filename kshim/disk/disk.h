@@ -56,6 +56,9 @@ struct kshim_nvme {
 	struct kshim_nvme_cpu __percpu *cpu;
 	u32 max_bytes;			/* of a command; 0: as the queue says */
 	bool dead;			/* under kshim_devices, read without */
+	spinlock_t repeats_lock;
+	struct list_head repeats;	/* commands that the disk is to get again */
+	struct delayed_work repeat;
 	struct work_struct free;
 };
 
@@ -202,8 +205,14 @@ static inline enum phyr_reason kshim_iter_reach(const struct phyr_iter *it,
 	return kshim_iter_parts_reach(*it, io);
 }
 
+/* Before the first command of a controller. */
+void kshim_cmds_begin(struct kshim_nvme *nvme);
+/* With no request of the controller left: end the commands that wait to be sent again. */
+void kshim_cmds_end(struct kshim_nvme *nvme);
 /* With no command of the controller left. */
 void kshim_cmds_free(struct kshim_nvme *nvme);
+/* Have the driver give up commands at whose gates somebody waits for too long. */
+void kshim_cmds_hurry(struct kshim_disk *disk);
 int kshim_cmds_init(void);
 void kshim_cmds_exit(void);
 

@@ -57,6 +57,7 @@ static struct kshim_nvme *nvme_new(struct pci_dev *pdev)
 	INIT_LIST_HEAD(&nvme->disks);
 	INIT_LIST_HEAD(&nvme->pairs);
 	INIT_WORK(&nvme->free, nvme_free_work);
+	kshim_cmds_begin(nvme);
 	nvme->pdev = pci_dev_get(pdev);
 	nvme->prp_pool = dma_pool_create("phyr_prp", &pdev->dev, KSHIM_PRP_BYTES,
 					 KSHIM_PRP_BYTES, 0);
@@ -113,6 +114,8 @@ static void nvme_end(struct kshim_nvme *nvme)
 	synchronize_rcu();
 	while (!kshim_visits_over(&nvme->cpu->senders))
 		msleep(1);
+
+	kshim_cmds_end(nvme);
 
 	mutex_lock(&kshim_devices);
 	kshim_pairs_drop_nvme(nvme);
@@ -218,7 +221,8 @@ static struct kshim_disk *disk_find(const struct gendisk *gendisk)
 	return NULL;
 }
 
-static enum phyr_reason disk_new(struct block_device *bdev)
+/* Not inline: kshim_disk_enter() would save registers for it each time. */
+static noinline enum phyr_reason disk_new(struct block_device *bdev)
 {
 	enum phyr_reason reason = PHYR_DIRECT;
 	struct kshim_disk *disk;
@@ -300,9 +304,21 @@ int kshim_disk_limit(const struct phyr_disk_limit *arg)
 	return 0;
 }
 
+static void nvmes_hurry(void)
+{
+	struct kshim_disk *disk;
+	int bucket;
+
+	mutex_lock(&kshim_devices);
+	hash_for_each(disks, bucket, disk, node)
+		kshim_cmds_hurry(disk);
+	mutex_unlock(&kshim_devices);
+}
+
 void kshim_nvmes_init(void)
 {
 	hash_init(disks);
+	kshim_gates_hurry = nvmes_hurry;
 }
 
 void kshim_nvmes_exit(void)
