@@ -530,6 +530,55 @@ void kshim_cmds_end(struct kshim_nvme *nvme)
 	}
 }
 
+/* -------------------------------------------------------------------- driver */
+
+/*
+ * Is what the driver keeps behind a request what nvme_private.h says? It begins with a
+ * pointer to a command in the same place, to which nvme_init_request() copies ours; and that
+ * clears the repetitions, flags and status, and no byte beside them. The request was not
+ * sent, and is left as it was found.
+ */
+static bool cmd_driver_is_known(struct request *rq)
+{
+	struct nvme_request_head *nr = blk_mq_rq_to_pdu(rq), found, want;
+	void *end = (void *)nr + rq->q->tag_set->cmd_size;
+	struct nvme_command nc = {
+		.rw.opcode = nvme_cmd_read, .rw.slba = cpu_to_le64(~0ULL),
+	};
+	bool known;
+
+	memcpy(&found, nr, sizeof(found));
+	if ((void *)found.cmd < (void *)(nr + 1) || (void *)(found.cmd + 1) > end)
+		return false;
+	memset_after(nr, 0xa5, result);
+	memcpy(&want, nr, sizeof(want));
+	want.retries = 0;
+	want.flags = 0;
+	want.status = 0;
+	nvme_init_request(rq, &nc);
+	known = !memcmp(nr, &want, sizeof(want)) && !memcmp(found.cmd, &nc, sizeof(nc));
+	memcpy(nr, &found, sizeof(found));
+	return known;
+}
+
+enum phyr_reason kshim_cmds_check(struct request_queue *q)
+{
+	static bool known;	/* one driver has them all */
+	struct request *rq;
+
+	if (READ_ONCE(known))
+		return PHYR_DIRECT;
+	rq = blk_mq_alloc_request(q, REQ_OP_DRV_IN, 0);
+	if (IS_ERR(rq))
+		return PHYR_REVOKED;
+	WRITE_ONCE(known, cmd_driver_is_known(rq));
+	blk_mq_free_request(rq);
+	if (READ_ONCE(known))
+		return PHYR_DIRECT;
+	pr_err_once("phyr: this kernel's nvme driver is not one that phyr knows: no disk is direct\n");
+	return PHYR_NOT_NVME;
+}
+
 /* --------------------------------------------------------------------- hurry */
 
 /*

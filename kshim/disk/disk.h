@@ -205,6 +205,11 @@ static inline enum phyr_reason kshim_iter_reach(const struct phyr_iter *it,
 	return kshim_iter_parts_reach(*it, io);
 }
 
+/*
+ * Before the first command to a namespace: PHYR_NOT_NVME when its driver is another than
+ * this was written for, or PHYR_REVOKED. Waits for a request.
+ */
+enum phyr_reason kshim_cmds_check(struct request_queue *q);
 /* Before the first command of a controller. */
 void kshim_cmds_begin(struct kshim_nvme *nvme);
 /* With no request of the controller left: end the commands that wait to be sent again. */

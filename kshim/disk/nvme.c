@@ -186,16 +186,26 @@ static int disk_metadata_bytes(struct gendisk *gendisk)
 	return -ENOENT;
 }
 
+/* What may sleep for as long as the controller is being reset. */
+static enum phyr_reason disk_check_driver(struct gendisk *gendisk)
+{
+	/* of an earlier driver of the same controller */
+	if (!disk_live(gendisk))
+		return PHYR_REVOKED;
+	if (!disk_pdev(gendisk) || !gendisk->fops->ioctl)
+		return PHYR_NOT_NVME;
+	return kshim_cmds_check(gendisk->queue);
+}
+
 static enum phyr_reason disk_check(struct block_device *bdev, struct kshim_disk *disk)
 {
 	struct gendisk *gendisk = bdev->bd_disk;
 	struct pci_dev *pdev = disk_pdev(gendisk);
 	int nsid;
 
-	/* of an earlier driver of the same controller */
-	if (!disk_live(gendisk))
-		return PHYR_REVOKED;
-	if (!pdev || !gendisk->fops->ioctl)
+	lockdep_assert_held(&kshim_devices);
+	/* its driver may have gone meanwhile */
+	if (!pdev)
 		return PHYR_NOT_NVME;
 	if (blk_get_integrity(gendisk) || bdev_is_zoned(bdev) ||
 	    disk_metadata_bytes(gendisk) != 0)
@@ -224,9 +234,11 @@ static struct kshim_disk *disk_find(const struct gendisk *gendisk)
 /* Not inline: kshim_disk_enter() would save registers for it each time. */
 static noinline enum phyr_reason disk_new(struct block_device *bdev)
 {
-	enum phyr_reason reason = PHYR_DIRECT;
+	enum phyr_reason reason = disk_check_driver(bdev->bd_disk);
 	struct kshim_disk *disk;
 
+	if (reason != PHYR_DIRECT)
+		return reason;
 	mutex_lock(&kshim_devices);
 	if (disk_find(bdev->bd_disk))
 		goto out;

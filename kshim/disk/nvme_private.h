@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Two declarations of the nvme driver's that its public headers lack. The same in
- * 6.12, 7.2 and 7.3 (drivers/nvme/host/nvme.h there).
+ * 6.12, 7.2 and 7.3 (drivers/nvme/host/nvme.h there). Nothing in a build tells when they
+ * change; see kshim_cmds_check().
  */
 #ifndef _KSHIM_NVME_PRIVATE_H
 #define _KSHIM_NVME_PRIVATE_H
