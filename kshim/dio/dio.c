@@ -164,7 +164,7 @@ static ssize_t dio_queue(struct kshim_dio *dio, const struct iomap *iomap, loff_
 		if (ret == -ESTALE)
 			ret = kshim_dio_look_again(dio, iter, done);
 	}
-	dio->stop = ret == -EREMOTEIO ? -EFAULT : ret;
+	dio->stop = ret == -EHOSTUNREACH ? -EFAULT : ret;
 	return done ?: dio->stop;
 }
 

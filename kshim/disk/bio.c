@@ -151,7 +151,7 @@ static void bio_done(struct phyr_io *io)
 	case -ESTALE:
 		bio->status = BLK_STS_TARGET;
 		break;
-	case -EREMOTEIO:
+	case -EHOSTUNREACH:
 		bio->status = BLK_STS_NOTSUPP;
 		break;
 	case -EINVAL:
@@ -281,10 +281,10 @@ static int bio_start(struct phyr_bio *bio)
 	if (bio_iter_has_device(it)) {
 		bio->io.disk = kshim_disk_enter(bio->bdev, &reason);
 		if (!bio->io.disk)
-			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EREMOTEIO;
+			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EHOSTUNREACH;
 		reason = kshim_iter_reach(&it, &bio->io);
 		if (reason != PHYR_DIRECT)
-			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EREMOTEIO;
+			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EHOSTUNREACH;
 	}
 	return kshim_queue(&bio->io, &xfer);
 }
@@ -353,7 +353,7 @@ int phyr_bio_submit_wait(struct phyr_bio *bio)
 		set_current_state(TASK_UNINTERRUPTIBLE);
 		if (!READ_ONCE(bio->private))
 			break;
-		io_schedule();
+		blk_io_schedule();
 	}
 	__set_current_state(TASK_RUNNING);
 	bio->end_io = NULL;

@@ -660,7 +660,7 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 	if (!kshim_nvme_enter(io->disk->nvme))
 		return -EIO;
 	if (io->provider != provider && kshim_io_reach(io, provider) != PHYR_DIRECT)
-		ret = -EREMOTEIO;
+		ret = -EHOSTUNREACH;
 	limit = ret ? 0 : kshim_cmd_bytes(io->disk);
 	while (!ret && len) {
 		bytes = kshim_split_bytes(sector, len, limit, q->limits.chunk_sectors);

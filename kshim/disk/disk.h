@@ -168,8 +168,8 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 
 /*
  * Queue the commands of a stretch. Process context, may sleep. What was queued before
- * an error completes. -ESTALE: device memory is gone. -EREMOTEIO: the disk cannot
- * reach it.
+ * an error completes. -ESTALE: device memory is gone. -EHOSTUNREACH: the disk cannot
+ * reach it. No disk gives these two, see blk_status_to_errno().
  */
 int kshim_queue_parts(struct phyr_io *io, const struct kshim_xfer *xfer);
 static inline int kshim_queue(struct phyr_io *io, const struct kshim_xfer *xfer)

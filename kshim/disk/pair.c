@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pairs: by which address an NVMe controller reaches a provider's memory, if it may. Made
- * when the two first meet, undone when either goes.
+ * Pairs: by which address an NVMe controller reaches a provider's memory, or why it does
+ * not. Made when the two first meet, undone when either goes.
  */
 #include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
+#include "core/span.h"
 #include "disk/disk.h"
 
 /* No CPU cache holds any of it, and several disks may map the same. */
@@ -23,19 +24,29 @@ static void pair_drop(struct kshim_pair *pair)
 	kfree_rcu(pair, rcu);
 }
 
-/* The address of the memory's first byte for this controller. */
-static enum phyr_reason pair_map(struct phyr_provider *provider, struct kshim_pair *pair)
+/*
+ * The address of the memory's first byte for this controller. @ret_final: the reason, if
+ * there is one, holds for as long as the two are there.
+ */
+static enum phyr_reason pair_map(struct phyr_provider *provider, struct kshim_pair *pair,
+				 bool *ret_final)
 {
 	struct device *dev = &pair->nvme->pdev->dev;
 
+	*ret_final = true;
 	switch (pair->route.form) {
 	case KSHIM_ADDR_BUS:
-		pair->dma = provider->start + pair->route.bus_offset;
-		return PHYR_DIRECT;
+		return kshim_span_shift(provider->start, provider->len,
+					pair->route.bus_offset, dma_get_mask(dev),
+					&pair->dma) ? PHYR_DMA_MAP : PHYR_DIRECT;
 	case KSHIM_ADDR_MAPPED:
 		pair->dma = dma_map_resource(dev, provider->start, provider->len,
 					     DMA_BIDIRECTIONAL, PAIR_ATTRS);
-		return dma_mapping_error(dev, pair->dma) ? PHYR_DMA_MAP : PHYR_DIRECT;
+		if (!dma_mapping_error(dev, pair->dma))
+			return PHYR_DIRECT;
+		/* for want of addresses or memory, as a rule */
+		*ret_final = false;
+		return PHYR_DMA_MAP;
 	default:
 		return PHYR_TOPOLOGY;
 	}
@@ -44,6 +55,8 @@ static enum phyr_reason pair_map(struct phyr_provider *provider, struct kshim_pa
 static enum phyr_reason pair_new(struct phyr_provider *provider, struct kshim_nvme *nvme)
 {
 	struct kshim_pair *pair;
+	enum phyr_reason reason;
+	bool final = true;
 
 	if (provider->dead || nvme->dead)
 		return PHYR_REVOKED;
@@ -53,12 +66,17 @@ static enum phyr_reason pair_new(struct phyr_provider *provider, struct kshim_nv
 	pair->provider = provider;
 	pair->nvme = nvme;
 	pair->route = kshim_provider_route(provider, nvme->pdev);
-	pair->reason = pair->route.reason;
-	if (pair->reason == PHYR_DIRECT)
-		pair->reason = pair_map(provider, pair);
+	reason = pair->route.reason;
+	if (reason == PHYR_DIRECT)
+		reason = pair_map(provider, pair, &final);
+	if (!final || reason == PHYR_NO_MEMORY) {
+		kfree(pair);
+		return reason;
+	}
+	pair->reason = reason;
 	list_add(&pair->nvme_list, &nvme->pairs);
 	list_add_rcu(&pair->list, &provider->pairs);
-	return pair->reason;
+	return reason;
 }
 
 /* Under RCU or kshim_devices. */

@@ -72,7 +72,9 @@ struct kshim_route kshim_provider_route(struct phyr_provider *provider,
 			.form = KSHIM_ADDR_MAPPED,
 		};
 	paths = kmalloc_array(2, sizeof(*paths), GFP_KERNEL);
-	if (!paths || route_describe(provider->pdev, &paths[0]) ||
+	if (!paths)
+		return (struct kshim_route){ .reason = PHYR_NO_MEMORY };
+	if (route_describe(provider->pdev, &paths[0]) ||
 	    route_describe(client, &paths[1]))
 		return none;
 	in = (struct kshim_route_in){
