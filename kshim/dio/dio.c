@@ -332,7 +332,7 @@ static void dio_wait(struct kshim_dio *dio)
 		set_current_state(TASK_UNINTERRUPTIBLE);
 		if (!READ_ONCE(dio->waiter))
 			break;
-		io_schedule();
+		io_schedule_timeout(KSHIM_IO_LOOK);
 	}
 	__set_current_state(TASK_RUNNING);
 }

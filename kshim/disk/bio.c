@@ -353,7 +353,7 @@ int phyr_bio_submit_wait(struct phyr_bio *bio)
 		set_current_state(TASK_UNINTERRUPTIBLE);
 		if (!READ_ONCE(bio->private))
 			break;
-		blk_io_schedule();
+		io_schedule_timeout(KSHIM_IO_LOOK);
 	}
 	__set_current_state(TASK_RUNNING);
 	bio->end_io = NULL;
