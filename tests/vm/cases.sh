@@ -240,6 +240,7 @@ test_boot() {
 	while [ ${#test_left[@]} -gt 0 ]; do
 		vm_new "$kernel" "$iommu" "$icount" ext4
 		[ "$kind" != fresh ] || fresh_boot
+		[ "$kind" != own ] || vm_device=$(test_header "${1#*:}" device)
 		vm_job=(suite "${test_left[@]}")
 		vm_on_line=test_on_line
 		vm_timeout=0

@@ -11,7 +11,8 @@
 # PCI: everything that phyr may join lies behind one switch; the far disk does not.
 #
 #	pcie.0 -- rp0 -- switch -- d0: disk   d1: disk 2   d2: BAR   d3: BAR 2
-#	       '- far disk                                        (bench only) d4: disk with memory
+#	       '- far disk                                        d4: what a case asks for;
+#	                                                              bench: disk with memory
 
 # Words of a kernel log that fail whatever ran. They are looked for in the guest after
 # each case and by the host at the end, panics included.
@@ -32,7 +33,7 @@ vm_new() {
 	# Its checks make it three to six times slower, and the limits so much wider.
 	vm_slow=1
 	[ "$1" != debug ] || vm_slow=5
-	vm_repeat='' vm_source='' vm_on_line=true vm_job=() vm_result=''
+	vm_repeat='' vm_source='' vm_on_line=true vm_job=() vm_result='' vm_device=''
 }
 
 # vm_run_dir - prints a new directory. Large files that the guest writes at memory speed
@@ -143,7 +144,7 @@ vm_arguments() {
 		-device pcie-root-port,id=rp0,bus=pcie.0,chassis=1
 		-device x3130-upstream,id=up,bus=rp0
 	)
-	for n in 0 1 2 3; do
+	for n in 0 1 2 3 ${vm_bench:+4} ${vm_device:+4}; do
 		vm_args+=(-device "xio3130-downstream,id=d$n,bus=up,chassis=1$n,port=$n")
 	done
 	vm_add_nvme disk d0
@@ -152,6 +153,7 @@ vm_arguments() {
 	vm_add_bar bar d2 256M
 	vm_add_bar bar2 d3 64M
 	[ -z "$vm_bench" ] || vm_add_cmb d4
+	[ -z "$vm_device" ] || vm_args+=(-device "$vm_device,bus=d4")
 }
 
 # vm_add_share TAG DIR READONLY
@@ -193,8 +195,7 @@ vm_serve_disks() {
 
 # vm_add_cmb BUS - a disk whose controller has memory, for the kernel's own P2PDMA
 vm_add_cmb() {
-	vm_args+=(-device "xio3130-downstream,id=$1,bus=up,chassis=14,port=4"
-		-drive "file=$vm_dir/cmb,format=raw,if=none,id=cmb,cache=unsafe"
+	vm_args+=(-drive "file=$vm_dir/cmb,format=raw,if=none,id=cmb,cache=unsafe"
 		-device "nvme,serial=phyr-cmb,drive=cmb,bus=$1,cmb_size_mb=64")
 }
 
