@@ -41,6 +41,49 @@ t_pause() {
 	read -r -t "$1" -u "$t_never" || true
 }
 
+# t_within SECONDS COMMAND... - its status; fails the case if it has not ended by then, also
+# when nothing can kill it
+t_within() {
+	local seconds=$1 pid
+	shift
+
+	"$@" &
+	pid=$!
+	timeout "$seconds" tail -s 0.1 --pid=$pid -f /dev/null ||
+		t_fail "not done after $seconds s: $*"
+	wait $pid
+}
+
+# t_disk_pci DISK - the PCI address of its controller
+t_disk_pci() {
+	local name=${1#/dev/}
+
+	name=$(readlink -f "/sys/class/nvme/${name%n*}/device")
+	echo "${name##*/}"
+}
+
+# t_pull PCI - a device below the switch is gone from one moment to the next, without a word
+# to its driver: its slot is without power. t_plug - it is back, and a rescan finds it, if
+# Linux has removed what it knew of it.
+t_pull() {
+	t_slot=$(readlink -f "/sys/bus/pci/devices/$1/..")
+	setpci -s "${t_slot##*/}" CAP_EXP+18.w=400:400
+}
+
+t_plug() {
+	setpci -s "${t_slot##*/}" CAP_EXP+18.w=0:400
+}
+
+# t_mute PCI, t_unmute PCI - the device's interrupts wait, all of them: nobody hears what it
+# has done until then, or until the driver's time-out, when that looks by itself
+t_mute() {
+	setpci -s "$1" CAP_MSIX+2.w=4000:4000
+}
+
+t_unmute() {
+	setpci -s "$1" CAP_MSIX+2.w=0:4000
+}
+
 # t_stat KEY - one value of phyr stat --json, by its jq path
 t_stat() {
 	phyr stat --json | jq -r "$1"
