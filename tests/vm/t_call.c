@@ -15,6 +15,8 @@
  * -f SEED fills the memory with the pattern of the file position, -c SEED compares it
  * after the call; what lies beyond the bytes read must then be as it was, or zero.
  * -k FILE reads from another file into the memory first: from then on phyr knows it.
+ * -x COMMAND makes the call, runs the command, makes the call again and prints what both
+ * gave. The memory is filled before each of them, and compared after the second.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +50,7 @@ struct dumb_map {
 
 static const char usage[] =
 	"[-e ENGINE] [-o OPENFLAG,...] [-w RWFLAG,...] [-f SEED] [-c SEED] [-k FILE]\n"
-	"       read|write FILE OFFSET BUFFER[+BUFFER...]...";
+	"       [-x COMMAND] read|write FILE OFFSET BUFFER[+BUFFER...]...";
 
 struct flag {
 	const char *name;
@@ -215,17 +217,39 @@ static void make_known(const struct t_op *op, const char *path)
 	close(fd);
 }
 
+static void prepare(const struct t_op *op, int64_t fill_seed, int64_t check_seed)
+{
+	uint64_t done = 0;
+
+	for (int i = 0; i < op->nr_iov; i++) {
+		const struct iovec *iov = &op->iov[i];
+
+		if (fill_seed >= 0)
+			t_pattern_fill(iov->iov_base, iov->iov_len, op->pos + done,
+				       fill_seed);
+		else if (check_seed >= 0)
+			memset(iov->iov_base, POISON, iov->iov_len);
+		done += iov->iov_len;
+	}
+}
+
+static void call(struct t_engine *engine, struct t_op *op)
+{
+	t_engine_add(engine, op);
+	t_engine_flush(engine);
+	t_engine_reap(engine, true);
+}
+
 int main(int argc, char **argv)
 {
 	int flags = O_DIRECT, opt, with = 0;
 	int64_t fill_seed = -1, check_seed = -1;
-	const char *name = NULL, *known = NULL;
+	const char *name = NULL, *known = NULL, *command = NULL;
 	struct t_engine *engine;
 	struct t_op op = { 0 };
-	uint64_t done = 0;
 	char text[32];
 
-	while ((opt = getopt(argc, argv, "+e:o:w:f:c:k:")) != -1) {
+	while ((opt = getopt(argc, argv, "+e:o:w:f:c:k:x:")) != -1) {
 		switch (opt) {
 		case 'e':
 			name = optarg;
@@ -243,6 +267,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			known = optarg;
+			break;
+		case 'x':
+			command = optarg;
 			break;
 		case 'c':
 			check_seed = t_number(optarg);
@@ -267,24 +294,20 @@ int main(int argc, char **argv)
 		op.iov[op.nr_iov++] = map_buffer(argv[i]);
 	if (known)
 		make_known(&op, known);
-	for (int i = 0; i < op.nr_iov; i++) {
-		struct iovec *iov = &op.iov[i];
-
-		if (fill_seed >= 0)
-			t_pattern_fill(iov->iov_base, iov->iov_len, op.pos + done,
-				       fill_seed);
-		else if (check_seed >= 0)
-			memset(iov->iov_base, POISON, iov->iov_len);
-		done += iov->iov_len;
-	}
-
 	engine = t_engine_open(name			 ? name
 			       : op.rwf || op.nr_iov > 1 ? "vec"
 							 : "psync",
 			       1);
-	t_engine_add(engine, &op);
-	t_engine_flush(engine);
-	t_engine_reap(engine, true);
+	prepare(&op, fill_seed, check_seed);
+	call(engine, &op);
+	if (command) {
+		printf("%s ", t_result(op.ret, text));
+		fflush(stdout);
+		if (system(command))
+			t_die("%s", command);
+		prepare(&op, fill_seed, check_seed);
+		call(engine, &op);
+	}
 	if (check_seed >= 0 && op.ret >= 0 && !check(&op, check_seed))
 		return 1;
 	puts(t_result(op.ret, text));
