@@ -58,7 +58,8 @@ static ssize_t dio_original(const struct dio_args *args)
 
 /*
  * Did the original way end because of the buffer? Before 7.3 it forgets the -EFAULT of
- * a write that had to zero the rest of a block, and gives 0.
+ * a write that had to zero the rest of a block, and gives 0. That it also gives where the
+ * filesystem wants a write to go through the page cache.
  */
 static bool dio_may_be_refused(const struct dio_args *args, size_t count, ssize_t ret)
 {
@@ -110,7 +111,10 @@ static enum phyr_reason dio_allow(struct kshim_dio *dio, const struct dio_args *
 	return reason;
 }
 
-/* The original way was not taken, or has refused the buffer: look at it. */
+/*
+ * The original way was not taken, or has refused the buffer: look at it. -ENXIO: there is
+ * nothing for phyr to do, and what the original way gave stands.
+ */
 static int dio_learn(struct kshim_dio *dio, const struct dio_args *args)
 {
 	enum phyr_reason reason = PHYR_DIRECT;
@@ -119,19 +123,21 @@ static int dio_learn(struct kshim_dio *dio, const struct dio_args *args)
 	/* neither a host buffer with a bad address nor a hole in the file is of note */
 	if (ret && reason != PHYR_DIRECT)
 		kshim_count(dio->io.stats, dio->write, reason, iov_iter_count(args->iter));
-	/* pages that the original way refused are not for this one to take */
-	if (!ret && !kshim_vec_has(&dio->first.vec, true))
-		return -EFAULT;
+	else if (ret == -EFAULT || (!ret && !kshim_vec_has(&dio->first.vec, true)))
+		ret = -ENXIO;
 	return ret;
 }
 
 /*
- * One I/O in scope. @tried: the original way has been, and refused the buffer. Mixed
- * buffers are looked at first: the original way would have moved a part of them.
+ * One I/O in scope. @vanilla: what the original way gave, which was nothing but perhaps
+ * a refusal, or -ENOENT before it was tried. Mixed buffers are looked at first: the
+ * original way would have moved a part of them.
  */
-static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args, bool tried)
+static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args,
+		       ssize_t vanilla)
 {
 	size_t count = iov_iter_count(args->iter);
+	bool tried = vanilla != -ENOENT;
 	enum phyr_reason reason;
 	unsigned long uaddr;
 	ssize_t ret = 0;
@@ -143,11 +149,15 @@ static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args, bool 
 			if (!dio_may_be_refused(args, count, ret))
 				goto free_dio;
 			iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
+			vanilla = ret;
 			tried = true;
 		}
 		ret = dio_learn(dio, args);
-		if (ret)
+		if (ret) {
+			if (ret == -ENXIO)
+				ret = tried ? vanilla : dio_original(args);
 			goto free_dio;
+		}
 		dio->pinned = kshim_vec_has(&dio->first.vec, false);
 	}
 	ret = 0;
@@ -166,24 +176,25 @@ free_dio:
 }
 
 static noinline ssize_t dio_run_on_stack(const struct dio_args *args,
-					 struct kshim_mount *mount, bool tried)
+					 struct kshim_mount *mount, ssize_t vanilla)
 {
 	struct kshim_dio dio __uninitialized;
 
 	kshim_dio_setup(&dio, args, mount);
 	dio.on_stack = true;
-	return dio_run(&dio, args, tried);
+	return dio_run(&dio, args, vanilla);
 }
 
 /* Takes over the reference to @mount. */
-static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount, bool tried)
+static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount,
+		      ssize_t vanilla)
 {
 	struct kshim_dio *dio;
 
 	if (is_sync_kiocb(args->iocb))
-		return dio_run_on_stack(args, mount, tried);
+		return dio_run_on_stack(args, mount, vanilla);
 	dio = kshim_dio_alloc(args, mount);
-	return dio ? dio_run(dio, args, tried) : -ENOMEM;
+	return dio ? dio_run(dio, args, vanilla) : -ENOMEM;
 }
 
 ssize_t phyr_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
@@ -194,7 +205,7 @@ ssize_t phyr_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 
 	if (!iov_iter_count(iter) || !user_backed_iter(iter) || !current->mm)
 		return dio_original(&args);
-	return dio_rw(&args, kshim_mount_find(iocb->ki_filp), false);
+	return dio_rw(&args, kshim_mount_find(iocb->ki_filp), -ENOENT);
 }
 EXPORT_SYMBOL_GPL(phyr_dio_rw);
 
@@ -218,7 +229,7 @@ static noinline ssize_t dio_rw_scoped(const struct dio_args *args, size_t count,
 		return tried ? ret : dio_original(args);
 	if (tried)
 		iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
-	return dio_rw(args, mount, tried);
+	return dio_rw(args, mount, ret);
 }
 
 /*
