@@ -73,8 +73,12 @@ int kshim_dio_look_again(struct kshim_dio *dio, const struct iov_iter *iter, siz
 	if (!buf)
 		return -ENOMEM;
 	iov_iter_advance(&rest, done);
-	ret = fatal_signal_pending(current) ? -EINTR :
-	      kshim_dio_learn(&buf->vec, &rest, !dio->write, &reason);
+	if (fatal_signal_pending(current))
+		ret = -EINTR;
+	else if (rest.nofault)
+		ret = -EFAULT;
+	else
+		ret = kshim_dio_learn(&buf->vec, &rest, !dio->write, &reason);
 	phyr_iter_init(&dio->it, &buf->vec);
 	if (!ret) {
 		dio->pinned |= kshim_vec_has(&buf->vec, false);

@@ -129,6 +129,21 @@ static int dio_learn(struct kshim_dio *dio, const struct dio_args *args)
 }
 
 /*
+ * The same where a page fault would need what the filesystem holds: nothing is learned,
+ * only counted. The filesystem comes again when it has faulted in what can be.
+ */
+static int dio_look(struct kshim_dio *dio, const struct dio_args *args)
+{
+	unsigned long uaddr;
+
+	kshim_iter_range(args->iter, &uaddr);
+	if (kshim_walk_is_special(uaddr))
+		kshim_count(dio->io.stats, dio->write, PHYR_FILESYSTEM,
+			    iov_iter_count(args->iter));
+	return -ENXIO;
+}
+
+/*
  * One I/O in scope. @vanilla: what the original way gave, which was nothing but perhaps
  * a refusal, or -ENOENT before it was tried. Mixed buffers are looked at first: the
  * original way would have moved a part of them.
@@ -138,13 +153,14 @@ static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args,
 {
 	size_t count = iov_iter_count(args->iter);
 	bool tried = vanilla != -ENOENT;
+	bool nofault = args->iter->nofault;
 	enum phyr_reason reason;
 	unsigned long uaddr;
 	ssize_t ret = 0;
 
 	if (tried || kshim_iter_range(args->iter, &uaddr) != count ||
 	    !kshim_region_known(uaddr, count, !dio->write, &dio->first.vec)) {
-		if (!tried && !dio_iter_is_known(args->iter)) {
+		if (!tried && (nofault || !dio_iter_is_known(args->iter))) {
 			ret = dio_original(args);
 			if (!dio_may_be_refused(args, count, ret))
 				goto free_dio;
@@ -152,7 +168,7 @@ static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args,
 			vanilla = ret;
 			tried = true;
 		}
-		ret = dio_learn(dio, args);
+		ret = nofault ? dio_look(dio, args) : dio_learn(dio, args);
 		if (ret) {
 			if (ret == -ENXIO)
 				ret = tried ? vanilla : dio_original(args);

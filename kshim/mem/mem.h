@@ -38,6 +38,11 @@ int kshim_vec_add(struct phyr_vec *vec, struct phyr_hold hold, phys_addr_t addr,
 int kshim_get_user(unsigned long uaddr, size_t len, bool write, struct phyr_vec *vec,
 		   enum phyr_reason *ret_reason);
 
+/* ------------------------------------------------------------------- walk.c */
+
+/* Is it mapped without struct pages, as far as can be told without waiting? */
+bool kshim_walk_is_special(unsigned long uaddr);
+
 /* --------------------------------------------------------------- provider.c */
 
 struct phyr_provider {

@@ -89,6 +89,18 @@ struct vm_area_struct *kshim_walk_vma(struct mm_struct *mm, unsigned long uaddr)
 	return answered ? vma : ERR_PTR(-ENXIO);
 }
 
+bool kshim_walk_is_special(unsigned long uaddr)
+{
+	struct mm_struct *mm = current->mm;
+	bool special;
+
+	if (!mmap_read_trylock(mm))
+		return false;
+	special = !IS_ERR(kshim_walk_vma(mm, uaddr));
+	mmap_read_unlock(mm);
+	return special;
+}
+
 static int walk_add_run(struct kshim_runs *runs, const struct kshim_run *run)
 {
 	struct kshim_run *last = runs->nr ? &runs->run[runs->nr - 1] : NULL;
