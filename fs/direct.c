@@ -153,14 +153,14 @@ static void reach_say(const struct phyr_reach *reach)
 	char addr[PHYR_PCI_ADDR_LEN];
 
 	phyr_pci_format(&bar->addr, addr, sizeof(addr));
-	if (reach->route.reason != PHYR_REASON_DIRECT)
+	if (!(bar->flags & PHYR_BAR_ENABLED))
+		phyrfs_message("  %s BAR %u: switched off, until its driver runs, or: "
+			       "setpci -s %s COMMAND=2:2",
+			       addr, bar->bar, addr);
+	else if (reach->route.reason != PHYR_REASON_DIRECT)
 		phyrfs_message("  %s BAR %u: not direct (%s): %s", addr, bar->bar,
 			       phyr_reason_name(reach->route.reason),
 			       phyr_reason_text(reach->route.reason));
-	else if (!reach_is_direct(reach))
-		phyrfs_message("  %s BAR %u: switched off, until its driver runs, or: "
-			       "echo 1 > /sys/bus/pci/devices/%s/enable",
-			       addr, bar->bar, addr);
 	else
 		phyrfs_message("  %s BAR %u, %" PRIu64 " MiB: direct: %s", addr, bar->bar,
 			       bar->size_bytes >> 20, phyr_path_text(reach->route.path));

@@ -4,6 +4,7 @@
  * the module; who waits at gates; the workqueue.
  */
 #include <linux/delay.h>
+#include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 
@@ -162,6 +163,16 @@ unsigned long kshim_gate_waited(const struct phyr_gate *gate)
 	spin_unlock(&gate_waits_lock);
 	return waited;
 }
+
+void kshim_ftrace_ended(int ret)
+{
+	if (!WARN_ONCE(ret, "phyr: ftrace does not let go (%pe); the module can only go with the system\n",
+		       ERR_PTR(ret)))
+		return;
+	for (;;)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+}
+EXPORT_SYMBOL_GPL(kshim_ftrace_ended);
 
 int kshim_base_init(void)
 {

@@ -196,6 +196,12 @@ static inline void kshim_user_put(void)
 /* Wait for all of them. Process context. */
 void kshim_users_wait(void);
 
+/*
+ * What unregistering from ftrace gave. Once ftrace has found a fault of its own, it lets
+ * go of no function: the code that it calls has to stay, and whoever removes it with it.
+ */
+void kshim_ftrace_ended(int ret);
+
 /* For work that may have to sleep; flushed before the module goes. */
 extern struct workqueue_struct *kshim_wq;
 

@@ -14,9 +14,12 @@ static int __init phyr_init(void)
 	ret = kshim_base_init();
 	if (ret)
 		return ret;
-	ret = kshim_cmds_init();
+	ret = kshim_watch_init();
 	if (ret)
 		goto exit_base;
+	ret = kshim_cmds_init();
+	if (ret)
+		goto exit_watch;
 	ret = kshim_pci_init();
 	if (ret)
 		goto exit_cmds;
@@ -34,6 +37,8 @@ exit_pci:
 	kshim_pci_exit();
 exit_cmds:
 	kshim_cmds_exit();
+exit_watch:
+	kshim_watch_exit();
 exit_base:
 	kshim_base_exit();
 	return ret;
@@ -42,6 +47,7 @@ exit_base:
 static void __exit phyr_exit(void)
 {
 	kshim_users_wait();
+	kshim_watch_exit();
 	kshim_dev_exit();
 	kshim_dio_exit();
 	kshim_pci_exit();

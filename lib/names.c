@@ -22,6 +22,7 @@ static const char *const reason_names[] = {
 	[PHYR_REASON_NO_MEMORY] = "no-memory",
 	[PHYR_REASON_POLICY] = "policy",
 	[PHYR_REASON_PAGE_CACHE] = "page-cache",
+	[PHYR_REASON_SWITCHED_OFF] = "switched-off",
 };
 
 static const char *const reason_texts[] = {
@@ -59,6 +60,9 @@ static const char *const reason_texts[] = {
 	[PHYR_REASON_PAGE_CACHE] =
 		"pages of the file in host memory could not be dropped, so the write "
 		"went through them; do not map or buffer the file meanwhile",
+	[PHYR_REASON_SWITCHED_OFF] =
+		"the device, or a bridge on the way to it, is switched off or sleeps; "
+		"'phyr list' says how to switch it on",
 };
 
 static const char *const path_names[] = {

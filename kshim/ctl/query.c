@@ -85,12 +85,16 @@ int kshim_query_route(struct phyr_route *arg)
 	pdev = pci_get_domain_bus_and_slot(arg->pci_domain, arg->pci_bus, arg->pci_devfn);
 	if (!pdev)
 		return -ENODEV;
-	ret = -ENODEV;
 	provider = kshim_provider_get_bar(pdev, arg->bar);
-	if (provider) {
+	ret = PTR_ERR_OR_ZERO(provider);
+	if (!ret) {
 		arg->path = PHYR_PATH_NONE;
 		ret = query_pair(provider, bdev, arg);
 		kshim_provider_put(provider);
+	} else if (ret == -EIO) {
+		arg->path = PHYR_PATH_NONE;
+		arg->reason = PHYR_SWITCHED_OFF;
+		ret = 0;
 	}
 	pci_dev_put(pdev);
 	return ret;

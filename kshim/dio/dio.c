@@ -251,7 +251,7 @@ static ssize_t dio_hole(struct kshim_dio *dio, const struct iomap_iter *iomi,
 {
 	size_t done = iov_iter_zero(iomap_length(iomi), iter);
 
-	if (!done)
+	if (!done || kshim_provider_is_off(dio->io.provider))
 		return -EFAULT;
 	this_cpu_inc(dio->io.stats->cpu->zeroed_calls);
 	this_cpu_add(dio->io.stats->cpu->zeroed_bytes, done);

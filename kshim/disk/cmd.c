@@ -32,6 +32,7 @@
 struct kshim_cmd {
 	struct phyr_io *io;
 	struct phyr_gate *gate;
+	struct phyr_provider *provider;	/* kept by whatever has the gate */
 	struct kshim_nvme *nvme;
 	u32 bytes;
 	u8 write;
@@ -262,14 +263,18 @@ static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
 {
 	const struct nvme_request_head *nr = blk_mq_rq_to_pdu(rq);
 	struct kshim_cmd *cmd = rq->end_io_data;
+	bool off = kshim_provider_is_off(cmd->provider);
 	struct phyr_io *io = cmd->io;
 
 	/* which the vectors of the io keep until it is done */
 	kshim_gate_exit(cmd->gate);
-	if (likely(!status && !nr->status)) {
+	if (likely(!status && !nr->status && !off)) {
 		this_cpu_add(io->stats->cpu->bytes[cmd->write][PHYR_DIRECT], cmd->bytes);
 		cmd_put(cmd);
 		kshim_io_put(io);
+	} else if (off) {
+		kshim_count(io->stats, cmd->write, PHYR_SWITCHED_OFF, cmd->bytes);
+		cmd_fail(cmd, -EIO);
 	} else if (cmd_may_repeat(cmd, rq->q, nr->status)) {
 		cmd->nc = *nr->cmd;
 		cmd_repeat_in(cmd, cmd_repeat_delay(cmd, nr->status));
@@ -431,6 +436,7 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 		return -ENOMEM;
 	cmd->io = io;
 	cmd->gate = phyr_iter_hold(xfer->iter)->gate;
+	cmd->provider = phyr_iter_hold(xfer->iter)->provider;
 	cmd->write = op_is_write(xfer->opf);
 	cmd->nr_repeats = 0;
 	ret = cmd_fill(cmd, xfer, sector, max, delta, &nc);

@@ -137,6 +137,8 @@ enum phyr_reason kshim_io_reach(struct phyr_io *io, struct phyr_provider *provid
 	enum phyr_reason reason;
 	u64 dma;
 
+	if (unlikely(kshim_provider_is_off(provider)))
+		return PHYR_SWITCHED_OFF;
 	reason = kshim_pair_get(provider, io->disk->nvme, &dma);
 	if (reason == PHYR_DIRECT) {
 		io->provider = provider;

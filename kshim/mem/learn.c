@@ -98,14 +98,17 @@ static int learn_slot(struct kshim_region *region, struct phyr_provider *provide
 	return i;
 }
 
-/* How much of the front of a run is one provider's, and which; 0: nobody's. */
+/* How much of the front of a run is one provider's, and which; 0: nobody's, or why. */
 static size_t learn_own_run(struct kshim_region *region, const struct kshim_run *run,
-		      int *ret_slot)
+			    int *ret_slot, enum phyr_reason *ret_reason)
 {
 	struct phyr_provider *provider = kshim_provider_get(run->phys, PAGE_SIZE);
 	size_t len = 0;
 
-	if (!provider)
+	*ret_reason = PHYR_NOT_DEVICE_MEMORY;
+	if (provider == ERR_PTR(-EIO))
+		*ret_reason = PHYR_SWITCHED_OFF;
+	if (IS_ERR(provider))
 		return 0;
 	*ret_slot = learn_slot(region, provider);
 	/* either it is seen dead here, or kshim_regions_revoke() sees that it is used */
@@ -121,6 +124,7 @@ static size_t learn_own_run(struct kshim_region *region, const struct kshim_run 
 static int learn_own(struct kshim_region *region, struct learn_walk *walk,
 		    unsigned long uaddr, unsigned long end, enum phyr_reason *ret_reason)
 {
+	enum phyr_reason reason;
 	struct kshim_run run;
 	unsigned int i;
 	size_t n;
@@ -131,7 +135,7 @@ static int learn_own(struct kshim_region *region, struct learn_walk *walk,
 		run = walk->runs.run[i];
 		for (; run.len && walk->nr < walk->max; run.uaddr += n, run.phys += n,
 		     run.len -= n) {
-			n = learn_own_run(region, &run, &slot);
+			n = learn_own_run(region, &run, &slot, &reason);
 			if (n) {
 				walk->extent[walk->nr++] = (struct kshim_extent){
 					.page = (run.uaddr - region->start) >> PAGE_SHIFT,
@@ -142,7 +146,7 @@ static int learn_own(struct kshim_region *region, struct learn_walk *walk,
 					.writable = run.writable,
 				};
 			} else if (run.uaddr < end && run.uaddr + PAGE_SIZE > uaddr) {
-				*ret_reason = PHYR_NOT_DEVICE_MEMORY;
+				*ret_reason = reason;
 				return -EFAULT;
 			} else {
 				/* nobody is asked about each page that nobody wants */

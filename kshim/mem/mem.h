@@ -54,6 +54,8 @@ struct phyr_provider {
 	u64 len;
 	u64 bus_offset;
 	bool dead;		/* under kshim_devices, read without */
+	bool off;		/* does not answer; see watch.c */
+	struct list_head watch;	/* watch.c's, of a BAR */
 	struct phyr_gate gate;	/* of DMA that no region's gate guards */
 	struct list_head pairs;	/* disk/pair.c's */
 	struct rcu_head rcu;
@@ -63,13 +65,19 @@ struct phyr_provider {
 extern struct mutex kshim_devices;
 
 /*
- * The provider whose range holds all of a range, with a reference; NULL when there is
- * none. Process context.
+ * The provider whose range holds all of a range, with a reference. Process context.
+ * -ENODEV: there is none; -EIO: it is a BAR that is switched off; -ENOMEM.
  */
 struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len);
 /* The provider that a BAR is, or that lies in it; the same. */
 struct phyr_provider *kshim_provider_get_bar(struct pci_dev *pdev, int bar);
-void kshim_provider_put(struct phyr_provider *provider);	/* any context */
+void kshim_provider_put(struct phyr_provider *provider);	/* any context; takes NULL */
+/* Is what went to it or came from it since then lost? Any context. */
+static inline bool kshim_provider_is_off(const struct phyr_provider *provider)
+{
+	return READ_ONCE(provider->off);
+}
+
 /* Let posted writes on their way to the memory arrive. Process context. */
 void kshim_provider_flush(struct phyr_provider *provider);
 
@@ -87,8 +95,18 @@ struct phyr_provider *kshim_provider_new(const struct phyr_provider_desc *desc,
 /* Those whose BAR was found to have moved, for which the work item was queued. */
 void kshim_providers_moved(struct list_head *ret_killed);
 void kshim_providers_init(work_func_t moved);
+/* Some may have to be ended like those. Any context. */
+void kshim_providers_check(void);
 /* Its driver, which may have registered providers, has let go. */
 void kshim_providers_unbound(struct pci_dev *pdev);
+
+/* ------------------------------------------------------------------ watch.c */
+
+/* From here on provider->off is set when the BAR stops to answer. Does it answer now? */
+bool kshim_watch_begin(struct phyr_provider *provider);
+void kshim_watch_end(struct phyr_provider *provider);	/* any context */
+int kshim_watch_init(void);
+void kshim_watch_exit(void);
 
 /* ----------------------------------------------------------------- region.c */
 

@@ -52,22 +52,17 @@ static bool provider_bar_usable(struct pci_dev *pdev, int bar)
 /* A device that is being taken away is not registered any more, or soon not. */
 static bool provider_present(struct pci_dev *pdev)
 {
-	u16 command;
-
-	if (!device_is_registered(&pdev->dev) || pci_dev_is_disconnected(pdev))
-		return false;
-	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	return command != 0xffff && (command & PCI_COMMAND_MEMORY);
+	return device_is_registered(&pdev->dev) && !pci_dev_is_disconnected(pdev);
 }
 
-/* The same without asking the device; the BAR may have been resized or moved. */
+/* The BAR may also have been resized, moved or switched off. */
 static bool provider_usable(const struct phyr_provider *provider)
 {
 	struct pci_dev *pdev = provider->pdev;
 
-	if (READ_ONCE(provider->dead))
+	if (READ_ONCE(provider->dead) || kshim_provider_is_off(provider))
 		return false;
-	if (pdev && (!device_is_registered(&pdev->dev) || pci_dev_is_disconnected(pdev)))
+	if (pdev && !provider_present(pdev))
 		return false;
 	return provider->bar < 0 ||
 	       (provider->start == pci_resource_start(pdev, provider->bar) &&
@@ -125,7 +120,7 @@ static struct phyr_provider *provider_new(const struct phyr_provider_desc *desc,
 	lockdep_assert_held(&kshim_devices);
 	if (!provider || kshim_gate_init(&provider->gate)) {
 		kfree(provider);
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	}
 	refcount_set(&provider->refs, 1);
 	provider->pdev = pci_dev_get(desc->pdev);
@@ -134,6 +129,12 @@ static struct phyr_provider *provider_new(const struct phyr_provider_desc *desc,
 	provider->len = desc->len;
 	provider->bus_offset = desc->bus_offset;
 	INIT_LIST_HEAD(&provider->pairs);
+	INIT_LIST_HEAD(&provider->watch);
+	/* a driver that has registered its memory looks after that itself */
+	if (bar >= 0 && !kshim_watch_begin(provider)) {
+		kshim_provider_put(provider);
+		return ERR_PTR(-EIO);
+	}
 	list_add(&provider->list, &providers);
 	provider_table_renew();
 	return provider;
@@ -190,7 +191,7 @@ static struct phyr_provider *provider_new_bar(struct pci_dev *pdev, int bar)
 	desc.bus_offset = kshim_bus_addr(0, desc.start, pci_bus_address(pdev, bar));
 	if (!provider_present(pdev) || provider_claim_find(pdev) ||
 	    provider_overlapping(desc.start, desc.len))
-		return NULL;
+		return ERR_PTR(-ENODEV);
 	return provider_new(&desc, bar);
 }
 
@@ -215,7 +216,7 @@ static void provider_kill_to(struct phyr_provider *provider, struct list_head *k
 	list_add_tail(&provider->list, killed);
 }
 
-/* A BAR's old place may be another device's now. */
+/* A BAR's old place may be another device's now, or nobody's. */
 static void providers_forget_moved(void)
 {
 	struct phyr_provider *provider, *next;
@@ -228,7 +229,7 @@ static void providers_forget_moved(void)
 			moved = true;
 		}
 	if (moved)
-		queue_work(kshim_wq, &moved_work);
+		kshim_providers_check();
 }
 
 static bool provider_in_bar(const struct phyr_provider *provider, struct pci_dev *pdev,
@@ -275,7 +276,7 @@ static struct phyr_provider *provider_search(phys_addr_t addr, size_t len)
 			return provider;
 		}
 	}
-	return NULL;
+	return ERR_PTR(-ENODEV);
 }
 
 /* Without a lock; NULL also when the table does not know. With a reference, under which
@@ -306,7 +307,7 @@ struct phyr_provider *kshim_provider_get(phys_addr_t addr, size_t len)
 
 	mutex_lock(&kshim_devices);
 	provider = provider_search(addr, len);
-	if (provider)
+	if (!IS_ERR(provider))
 		refcount_inc(&provider->refs);
 	mutex_unlock(&kshim_devices);
 	return provider;
@@ -317,10 +318,10 @@ struct phyr_provider *kshim_provider_get_bar(struct pci_dev *pdev, int bar)
 	struct phyr_provider *provider;
 
 	if (bar < 0 || bar >= PCI_STD_NUM_BARS || !provider_bar_usable(pdev, bar))
-		return NULL;
+		return ERR_PTR(-ENODEV);
 	mutex_lock(&kshim_devices);
 	provider = provider_find(pdev, bar);
-	if (provider)
+	if (!IS_ERR(provider))
 		refcount_inc(&provider->refs);
 	mutex_unlock(&kshim_devices);
 	return provider;
@@ -330,6 +331,7 @@ void kshim_provider_put(struct phyr_provider *provider)
 {
 	if (!provider || !refcount_dec_and_test(&provider->refs))
 		return;
+	kshim_watch_end(provider);
 	pci_dev_put(provider->pdev);
 	kshim_gate_free(&provider->gate);
 	/* look-ups, and who leaves the gate, may still look at it */
@@ -377,7 +379,7 @@ struct phyr_provider *kshim_provider_new(const struct phyr_provider_desc *desc,
 	list_for_each_entry_safe(provider, next, &providers, list)
 		if (desc->pdev && provider->pdev == desc->pdev && provider->bar >= 0)
 			provider_kill_to(provider, ret_killed);
-	return provider_new(desc, -1) ?: ERR_PTR(-ENOMEM);
+	return provider_new(desc, -1);
 }
 
 void kshim_provider_kill(struct phyr_provider *provider)
@@ -404,6 +406,7 @@ void kshim_providers_kill(struct pci_dev *pdev, struct list_head *ret_killed)
 void kshim_providers_moved(struct list_head *ret_killed)
 {
 	mutex_lock(&kshim_devices);
+	providers_forget_moved();
 	list_splice_tail_init(&providers_moved, ret_killed);
 	mutex_unlock(&kshim_devices);
 }
@@ -411,6 +414,11 @@ void kshim_providers_moved(struct list_head *ret_killed)
 void kshim_providers_init(work_func_t moved)
 {
 	INIT_WORK(&moved_work, moved);
+}
+
+void kshim_providers_check(void)
+{
+	queue_work(kshim_wq, &moved_work);
 }
 
 /*
