@@ -17,8 +17,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define FTRACE_ENABLED "/proc/sys/kernel/ftrace_enabled"
-
 /* What follows from something that is missing, in the words of this start. */
 static const char *direct_outcome(const struct phyrfs *fs)
 {
@@ -82,21 +80,6 @@ static int source_check(struct phyrfs *fs, struct phyr_source *source)
 	return -EOPNOTSUPP;
 }
 
-/* With it off the kernel calls no hook, and does not tell those who have one. */
-static bool ftrace_is_off(void)
-{
-	char value = '1';
-	int fd;
-
-	fd = open(FTRACE_ENABLED, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (read(fd, &value, 1) != 1)
-		value = '1';
-	close(fd);
-	return value == '0';
-}
-
 static int hook_check(struct phyrfs *fs)
 {
 	struct phyr_info info;
@@ -110,12 +93,6 @@ static int hook_check(struct phyrfs *fs)
 	if (!info.hooked) {
 		phyrfs_message("%s: module phyr_dio is not loaded; load it with "
 			       "'modprobe phyr_dio'",
-			       direct_outcome(fs));
-		return -ENOPKG;
-	}
-	if (ftrace_is_off()) {
-		phyrfs_message("%s: the kernel does not call phyr_dio; run 'sysctl "
-			       "kernel.ftrace_enabled=1'",
 			       direct_outcome(fs));
 		return -ENOPKG;
 	}

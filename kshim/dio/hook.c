@@ -12,7 +12,10 @@
  * It clobbers nothing but %rax, and on the stack it leaves either its own return
  * address, into the function, or in that place the replacement, which then returns to
  * the function's caller. A livepatch of the same function is what the first case
- * returns to, so both work together.
+ * returns to. Passed-through files, such as all of overlayfs, go past it.
+ *
+ * kernel.ftrace_enabled=0 would take the hook away unseen. A direct call cannot forbid
+ * that on all kernels; phyr.ko's own callbacks do, see watch.c.
  *
  * Removal: unregister_ftrace_direct() ends new calls and waits for tasks that are in
  * the trampoline, which does not sleep. The replacement is in phyr.ko, which counts
@@ -89,7 +92,8 @@ static int hook_add(struct hook *hook)
 
 static void hook_remove(struct hook *hook)
 {
-	unregister_ftrace_direct(&hook->ops, (unsigned long)hook->trampoline, true);
+	kshim_ftrace_ended(unregister_ftrace_direct(&hook->ops,
+					(unsigned long)hook->trampoline, true));
 }
 
 static int __init phyr_dio_init(void)

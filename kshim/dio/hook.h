@@ -8,6 +8,8 @@
 #include <linux/fs.h>
 #include <linux/iomap.h>
 
+#include "kshim.h"
+
 /* The hook has taken effect, or begins to lose it. */
 void kshim_hook_set(bool on);
 

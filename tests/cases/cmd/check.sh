@@ -12,7 +12,6 @@ mkdir "$at" "$dir"
 
 finish() {
 	cd /
-	echo 1 >/proc/sys/kernel/ftrace_enabled
 	state_umount "$at" "$dir"
 	dmsetup remove --noudevsync phyr-check 2>/dev/null || true
 	mdadm -q --stop /dev/md/phyr-check 2>/dev/null || true
@@ -132,10 +131,6 @@ unfit "$PHYR_DIR is on $PHYR_FS, on $PHYR_DISK, which reaches no device memory" 
 ! phyrfs --check "$PHYR_DIR" 2>said
 said "  $PHYR_BAR_PCI BAR 2: switched off"
 setpci -s "$PHYR_BAR_PCI" COMMAND=2:2
-if echo 0 >/proc/sys/kernel/ftrace_enabled; then
-	unfit "the kernel does not call phyr_dio; run 'sysctl kernel.ftrace_enabled=1'" "$PHYR_DIR"
-	echo 1 >/proc/sys/kernel/ftrace_enabled
-fi 2>/dev/null
 state_umount "$PHYR_MNT"
 rmmod phyr_dio
 unfit "module phyr_dio is not loaded; load it with 'modprobe phyr_dio'" "$PHYR_DIR"
