@@ -14,20 +14,26 @@
 /* ------------------------------------------------------------------ mount.c */
 
 struct kshim_mount {
-	struct list_head list;		/* kshim_mounts, under its lock, read by RCU */
+	struct list_head list;		/* under mounts_lock, read by RCU */
 	const struct super_block *sb;	/* only compared, never followed */
 	dev_t dev;
 	u32 policy;			/* enum phyr_policy */
-	refcount_t refs;		/* registration and each dio */
+	struct kshim_visits __percpu *dios;
 	struct kshim_stats stats;
-	struct work_struct free;
+	struct work_struct free;	/* no longer on the list, when no dio is left */
 };
 
 int kshim_mount_add(const struct phyr_mount *arg, struct kshim_mount **ret_mount);
 void kshim_mount_remove(struct kshim_mount *mount);	/* takes NULL */
-/* The mount through which a file was opened, with a reference; NULL: not in scope. */
+/* The mount through which a file was opened, for one dio; NULL: not in scope. */
 struct kshim_mount *kshim_mount_find(const struct file *file);
-void kshim_mount_put(struct kshim_mount *mount);	/* any context */
+/* The dio is over. Any context; takes NULL. */
+static inline void kshim_mount_put(struct kshim_mount *mount)
+{
+	if (mount)
+		this_cpu_inc(mount->dios->went);
+}
+
 unsigned int kshim_mount_count(void);
 /*
  * Add the counters of the @nr-th mount, from 1, to @sum, and say which it is; -ENOENT.

@@ -4,6 +4,7 @@
  * backing filesystem remembers the path by which the user opened it; that path's
  * superblock is what is registered.
  */
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/magic.h>
 #include <linux/rculist.h>
@@ -14,21 +15,25 @@
 static DEFINE_SPINLOCK(mounts_lock);
 static LIST_HEAD(mounts);		/* changed under mounts_lock, read by RCU */
 
+static void mount_destroy(struct kshim_mount *mount)
+{
+	kshim_stats_free(&mount->stats);
+	free_percpu(mount->dios);
+	kfree(mount);
+}
+
 static void mount_free(struct work_struct *work)
 {
 	struct kshim_mount *mount = container_of(work, struct kshim_mount, free);
 
-	/* readers that lost the race for a reference may still look at it */
+	/* who has found it is counted then */
+	synchronize_rcu();
+	while (!kshim_visits_over(mount->dios))
+		msleep(20);
+	/* who was counted out last is done with it then */
 	synchronize_rcu();
 	kshim_stats_fold(&kshim_stats_rest, &mount->stats);
-	kshim_stats_free(&mount->stats);
-	kfree(mount);
-}
-
-void kshim_mount_put(struct kshim_mount *mount)
-{
-	if (mount && refcount_dec_and_test(&mount->refs))
-		queue_work(kshim_wq, &mount->free);
+	mount_destroy(mount);
 }
 
 /*
@@ -50,8 +55,10 @@ struct kshim_mount *kshim_mount_find(const struct file *file)
 	sb = backing_file_user_path(file)->mnt->mnt_sb;
 	rcu_read_lock_sched();
 	list_for_each_entry_rcu(mount, &mounts, list)
-		if (mount_is(mount, sb) && refcount_inc_not_zero(&mount->refs))
+		if (mount_is(mount, sb)) {
+			this_cpu_inc(mount->dios->came);
 			goto out;
+		}
 	mount = NULL;
 out:
 	rcu_read_unlock_sched();
@@ -95,14 +102,15 @@ int kshim_mount_add(const struct phyr_mount *arg, struct kshim_mount **ret_mount
 	mount->sb = sb;
 	mount->dev = sb->s_dev;
 	mount->policy = arg->policy;
-	refcount_set(&mount->refs, 1);
 	INIT_WORK(&mount->free, mount_free);
+	mount->dios = alloc_percpu(struct kshim_visits);
 	ret = kshim_stats_init(&mount->stats);
+	if (!mount->dios)
+		ret = -ENOMEM;
 	if (!ret)
 		ret = mount_publish(mount, sb);
 	if (ret) {
-		kshim_stats_free(&mount->stats);
-		kfree(mount);
+		mount_destroy(mount);
 		return ret;
 	}
 	*ret_mount = mount;
@@ -116,7 +124,7 @@ void kshim_mount_remove(struct kshim_mount *mount)
 	spin_lock(&mounts_lock);
 	list_del_rcu(&mount->list);
 	spin_unlock(&mounts_lock);
-	kshim_mount_put(mount);
+	queue_work(kshim_wq, &mount->free);
 }
 
 unsigned int kshim_mount_count(void)
