@@ -326,10 +326,14 @@ static int dio_begin(struct kshim_dio *dio, const struct dio_args *args,
 	return -ENOTBLK;
 }
 
+/*
+ * For as long as the disk takes, which nobody should report as a hang: TASK_IDLE says so
+ * without a timer.
+ */
 static void dio_wait(struct kshim_dio *dio)
 {
 	for (;;) {
-		set_current_state(TASK_UNINTERRUPTIBLE);
+		set_current_state(TASK_IDLE);
 		if (!READ_ONCE(dio->waiter))
 			break;
 		io_schedule_timeout(KSHIM_IO_LOOK);

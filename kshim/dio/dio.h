@@ -15,7 +15,7 @@
 
 struct kshim_mount {
 	struct list_head list;		/* under mounts_lock, read by RCU */
-	const struct super_block *sb;	/* only compared, never followed */
+	struct backing_dev_info *bdi;	/* the superblock's own */
 	dev_t dev;
 	u32 policy;			/* enum phyr_policy */
 	struct kshim_visits __percpu *dios;

@@ -4,6 +4,7 @@
  * backing filesystem remembers the path by which the user opened it; that path's
  * superblock is what is registered.
  */
+#include <linux/backing-dev.h>
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/magic.h>
@@ -17,6 +18,7 @@ static LIST_HEAD(mounts);		/* changed under mounts_lock, read by RCU */
 
 static void mount_destroy(struct kshim_mount *mount)
 {
+	bdi_put(mount->bdi);
 	kshim_stats_free(&mount->stats);
 	free_percpu(mount->dios);
 	kfree(mount);
@@ -37,12 +39,13 @@ static void mount_free(struct work_struct *work)
 }
 
 /*
- * The superblock may be long unmounted and its memory another one's, while the daemon
- * still holds the registration; the device number has to agree too.
+ * The superblock may be long unmounted, and its memory and its device number another
+ * one's, while the daemon still holds the registration. That keeps the backing device,
+ * which each FUSE superblock makes for itself, so that none can have the same.
  */
 static bool mount_is(const struct kshim_mount *mount, const struct super_block *sb)
 {
-	return mount->sb == sb && mount->dev == sb->s_dev;
+	return mount->bdi == sb->s_bdi;
 }
 
 struct kshim_mount *kshim_mount_find(const struct file *file)
@@ -99,7 +102,7 @@ int kshim_mount_add(const struct phyr_mount *arg, struct kshim_mount **ret_mount
 	mount = kzalloc(sizeof(*mount), GFP_KERNEL);
 	if (!mount)
 		return -ENOMEM;
-	mount->sb = sb;
+	mount->bdi = bdi_get(sb->s_bdi);
 	mount->dev = sb->s_dev;
 	mount->policy = arg->policy;
 	INIT_WORK(&mount->free, mount_free);
