@@ -108,7 +108,7 @@ static int module_check(struct phyrfs *fs)
 		phyrfs_message("%s: %s", direct_outcome(fs), phyr_open_text(err));
 		return err;
 	}
-	err = phyr_mount_add(fs->dev, fs->mount_fd, fs->opts.policy);
+	err = phyr_mount_add(fs->dev, fs->mount_fd, fs->root.fd, fs->opts.policy);
 	if (err) {
 		phyrfs_message("%s: cannot bring %s into phyr's scope: %s",
 			       direct_outcome(fs), fs->opts.mountpoint, strerror(-err));
@@ -180,7 +180,7 @@ static int reach_check(struct phyrfs *fs, const struct phyr_source *source)
 static int off_check(struct phyrfs *fs)
 {
 	if (!phyr_open(&fs->dev) &&
-	    phyr_mount_add(fs->dev, fs->mount_fd, fs->opts.policy))
+	    phyr_mount_add(fs->dev, fs->mount_fd, fs->root.fd, fs->opts.policy))
 		phyrfs_message("phyr does not count what %s does", fs->opts.mountpoint);
 	return 0;
 }

@@ -113,14 +113,16 @@ int phyr_policy_parse(const char *name, unsigned int *ret_policy);
 /*
  * phyr_mount_add() - bring a mounted FUSE file system into scope, until phyr_close()
  * or the end of the process. @fd is any file or directory of it that the caller has
- * open. Needs CAP_SYS_ADMIN.
+ * open. @source_fd, or else -1, is on the mount through which its daemon opens the files
+ * that it passes through, and which only that uses: files of an overlayfs, say, whose
+ * layers are on the file system are in scope then, too. Needs CAP_SYS_ADMIN.
  *
- * -EBADF   @fd is not open
+ * -EBADF   @fd or @source_fd is not open
  * -EINVAL  @fd is not on a FUSE mount, or the module does not know the policy
  * -EEXIST  the mount is in scope already
  * -EPERM   no CAP_SYS_ADMIN
  */
-int phyr_mount_add(struct phyr_dev *dev, int fd, unsigned int policy);
+int phyr_mount_add(struct phyr_dev *dev, int fd, int source_fd, unsigned int policy);
 
 /* --------------------------------------------------------------------- counters */
 

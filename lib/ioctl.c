@@ -105,10 +105,14 @@ int phyr_query(struct phyr_dev *dev, struct phyr_info *ret_info)
 	return 0;
 }
 
-int phyr_mount_add(struct phyr_dev *dev, int fd, unsigned int policy)
+int phyr_mount_add(struct phyr_dev *dev, int fd, int source_fd, unsigned int policy)
 {
 	struct phyr_mount mount = { .fd = fd, .policy = policy };
 
+	if (source_fd >= 0) {
+		mount.flags = PHYR_MOUNT_SOURCE;
+		mount.source_fd = source_fd;
+	}
 	return call(dev, PHYR_IOC_MOUNT_ADD, &mount);
 }
 

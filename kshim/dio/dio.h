@@ -16,6 +16,7 @@
 struct kshim_mount {
 	struct list_head list;		/* under mounts_lock, read by RCU */
 	struct backing_dev_info *bdi;	/* the superblock's own */
+	struct vfsmount *source;	/* where its daemon opens the files; may be NULL */
 	dev_t dev;
 	u32 policy;			/* enum phyr_policy */
 	struct kshim_visits __percpu *dios;

@@ -2,12 +2,15 @@
 /*
  * Mounts: which FUSE filesystems are in scope. A file that FUSE passes through to its
  * backing filesystem remembers the path by which the user opened it; that path's
- * superblock is what is registered.
+ * superblock is what is registered. With a filesystem stacked on the FUSE one it is that
+ * filesystem's, and nothing of the file tells of the one between. But the file is open by
+ * the mount by which the daemon has opened it, which is the daemon's alone.
  */
 #include <linux/backing-dev.h>
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/magic.h>
+#include <linux/mount.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
@@ -28,8 +31,6 @@ static void mount_free(struct work_struct *work)
 {
 	struct kshim_mount *mount = container_of(work, struct kshim_mount, free);
 
-	/* who has found it is counted then */
-	synchronize_rcu();
 	while (!kshim_visits_over(mount->dios))
 		msleep(20);
 	/* who was counted out last is done with it then */
@@ -58,7 +59,7 @@ struct kshim_mount *kshim_mount_find(const struct file *file)
 	sb = backing_file_user_path(file)->mnt->mnt_sb;
 	rcu_read_lock_sched();
 	list_for_each_entry_rcu(mount, &mounts, list)
-		if (mount_is(mount, sb)) {
+		if (mount_is(mount, sb) || mount->source == file->f_path.mnt) {
 			this_cpu_inc(mount->dios->came);
 			goto out;
 		}
@@ -83,17 +84,25 @@ static int mount_publish(struct kshim_mount *mount, const struct super_block *sb
 	return ret;
 }
 
+static bool mount_arg_valid(const struct phyr_mount *arg)
+{
+	return !(arg->flags & ~PHYR_MOUNT_SOURCE) && arg->policy <= PHYR_POLICY_OFF &&
+	       (arg->flags & PHYR_MOUNT_SOURCE || !arg->source_fd) &&
+	       !memchr_inv(arg->reserved, 0, sizeof(arg->reserved));
+}
+
 int kshim_mount_add(const struct phyr_mount *arg, struct kshim_mount **ret_mount)
 {
+	bool has_source = arg->flags & PHYR_MOUNT_SOURCE;
+	struct file *source __free(fput) = has_source ? fget_raw(arg->source_fd) : NULL;
 	struct file *file __free(fput) = fget_raw(arg->fd);
 	const struct super_block *sb;
 	struct kshim_mount *mount;
 	int ret;
 
-	if (arg->flags || arg->reserved[0] || arg->reserved[1] ||
-	    arg->policy > PHYR_POLICY_OFF)
+	if (!mount_arg_valid(arg))
 		return -EINVAL;
-	if (!file)
+	if (!file || (has_source && !source))
 		return -EBADF;
 	sb = file->f_path.mnt->mnt_sb;
 	if (sb->s_magic != FUSE_SUPER_MAGIC)
@@ -103,6 +112,7 @@ int kshim_mount_add(const struct phyr_mount *arg, struct kshim_mount **ret_mount
 	if (!mount)
 		return -ENOMEM;
 	mount->bdi = bdi_get(sb->s_bdi);
+	mount->source = source ? mntget(source->f_path.mnt) : NULL;
 	mount->dev = sb->s_dev;
 	mount->policy = arg->policy;
 	INIT_WORK(&mount->free, mount_free);
@@ -113,6 +123,7 @@ int kshim_mount_add(const struct phyr_mount *arg, struct kshim_mount **ret_mount
 	if (!ret)
 		ret = mount_publish(mount, sb);
 	if (ret) {
+		mntput(mount->source);
 		mount_destroy(mount);
 		return ret;
 	}
@@ -127,6 +138,10 @@ void kshim_mount_remove(struct kshim_mount *mount)
 	spin_lock(&mounts_lock);
 	list_del_rcu(&mount->list);
 	spin_unlock(&mounts_lock);
+	/* who has found it is counted then */
+	synchronize_rcu();
+	/* what the daemon was the last to use is free when it has gone */
+	mntput(mount->source);
 	queue_work(kshim_wq, &mount->free);
 }
 

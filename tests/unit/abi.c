@@ -31,7 +31,8 @@ SIZE(phyr_mount, 32);
 AT(phyr_mount, fd, 0);
 AT(phyr_mount, policy, 4);
 AT(phyr_mount, flags, 8);
-AT(phyr_mount, reserved, 16);
+AT(phyr_mount, source_fd, 16);
+AT(phyr_mount, reserved, 20);
 
 SIZE(phyr_stats, 1136);
 AT(phyr_stats, index, 0);

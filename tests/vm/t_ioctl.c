@@ -35,9 +35,13 @@ static void check_mount(int dir, int mnt)
 	BAD(EBADF, fd, -1);
 	BAD(EINVAL, fd, dir);
 	BAD(EINVAL, policy, 2);
-	BAD(EINVAL, flags, 1);
+	BAD(EINVAL, flags, 2);
+	BAD(EINVAL, source_fd, mnt);
 	BAD(EINVAL, reserved[0], 1);
-	BAD(EINVAL, reserved[1], UINT64_MAX);
+	BAD(EINVAL, reserved[2], UINT32_MAX);
+	good.flags = PHYR_MOUNT_SOURCE;
+	BAD(EBADF, source_fd, -1);
+	good.flags = 0;
 #undef BAD
 	expect(EEXIST, "mount: the same", PHYR_IOC_MOUNT_ADD, &good);
 }

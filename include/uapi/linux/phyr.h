@@ -64,16 +64,24 @@ struct phyr_query {
  * PHYR_IOC_MOUNT_ADD: bring a mounted FUSE filesystem into scope, until this open
  * file of /dev/phyr is closed. Needs CAP_SYS_ADMIN.
  *
- * EBADF   @fd is not open
+ * With PHYR_MOUNT_SOURCE files are in scope, too, that a filesystem stacked on that mount,
+ * such as overlayfs, opens there: @source_fd is on the mount of the backing filesystem
+ * through which the FUSE daemon opens the backing files, and which nobody else uses. It
+ * is kept until then.
+ *
+ * EBADF   @fd or @source_fd is not open
  * EINVAL  @fd is not on a FUSE mount, or a flag, policy or reserved field is unknown
  * EEXIST  the mount is registered already
  */
 struct phyr_mount {
 	__s32 fd;			/* in: any open file or directory of the mount */
 	__u32 policy;			/* in: enum phyr_policy */
-	__u64 flags;			/* in: 0 */
-	__u64 reserved[2];		/* in: 0 */
+	__u64 flags;			/* in: PHYR_MOUNT_SOURCE or 0 */
+	__s32 source_fd;		/* in: with PHYR_MOUNT_SOURCE, else 0 */
+	__u32 reserved[3];		/* in: 0 */
 };
+
+#define PHYR_MOUNT_SOURCE	1
 
 enum phyr_policy {
 	PHYR_POLICY_DIRECT = 0,		/* direct, or the error that vanilla gives */
