@@ -31,7 +31,8 @@ static const char *const reason_texts[] = {
 		"the buffer has no struct pages but lies in no memory BAR of a present "
 		"PCI device; map a BAR, and with MAP_SHARED",
 	[PHYR_REASON_MIXED_BUFFER] =
-		"not given any more: one call named host memory and device memory",
+		"an asynchronous call began in host memory and went on in device memory "
+		"that was not known yet; repeat it, or name the two as two ranges",
 	[PHYR_REASON_NOT_NVME] =
 		"the disk is no plain PCIe NVMe namespace (but dm, md, loop, multipath,"
 		" fabrics, SATA ...); use one that is, for multipath boot with "

@@ -144,6 +144,39 @@ static int dio_look(struct kshim_dio *dio, const struct dio_args *args)
 }
 
 /*
+ * The original way has queued a part of an asynchronous I/O, and refused what is left in
+ * the iterator, as the completion will say. It cannot be taken back, only counted, and
+ * learned about, so that a vector is direct the next time. The file's kiocb is still
+ * there: FUSE and overlayfs keep the one that they make until this returns.
+ */
+static noinline void dio_rest(const struct dio_args *args, size_t count)
+{
+	size_t left = iov_iter_count(args->iter);
+	struct inode *inode = file_inode(args->iocb->ki_filp);
+	bool write = iov_iter_rw(args->iter) == WRITE;
+	enum phyr_reason reason = PHYR_DIRECT;
+	struct kshim_mount *mount;
+	struct phyr_vec vec;
+
+	/* at the end of the file some is left, too */
+	if (!write && args->iocb->ki_pos + (count - left) >= i_size_read(inode))
+		return;
+	if (!user_backed_iter(args->iter) || !current->mm || args->iter->nofault)
+		return;
+	mount = kshim_mount_find(args->iocb->ki_filp);
+	if (!mount)
+		return;
+	phyr_vec_init(&vec);
+	if (!kshim_dio_learn(&vec, args->iter, !write, &reason) &&
+	    kshim_vec_has(&vec, true))
+		reason = PHYR_MIXED_BUFFER;
+	put_user_phyrs(&vec, false);
+	if (reason != PHYR_DIRECT)
+		kshim_count(&mount->stats, write, reason, left);
+	kshim_mount_put(mount);
+}
+
+/*
  * One I/O in scope. @vanilla: what the original way gave, which was nothing but perhaps
  * a refusal, or -ENOENT before it was tried. Mixed buffers are looked at first: the
  * original way would have moved a part of them.
@@ -162,6 +195,8 @@ static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args,
 	    !kshim_region_known(uaddr, count, !dio->write, &dio->first.vec)) {
 		if (!tried && (nofault || !dio_iter_is_known(args->iter))) {
 			ret = dio_original(args);
+			if (ret == -EIOCBQUEUED && dio->mount && iov_iter_count(args->iter))
+				dio_rest(args, count);
 			if (!dio_may_be_refused(args, count, ret))
 				goto free_dio;
 			iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
@@ -290,6 +325,8 @@ ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 		ret = PTR_ERR(dio);
 	if (unlikely(ret == -EFAULT || !ret))
 		ret = dio_rw_scoped(&args, count, ret);
+	else if (ret == -EIOCBQUEUED && unlikely(iov_iter_count(iter)))
+		dio_rest(&args, count);
 out:
 	kshim_user_put();
 	return ret;

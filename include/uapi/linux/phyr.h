@@ -28,7 +28,7 @@
 enum phyr_reason {
 	PHYR_DIRECT = 0,		/* it is direct */
 	PHYR_NOT_DEVICE_MEMORY = 1,	/* page-less memory outside every PCI memory BAR */
-	PHYR_MIXED_BUFFER = 2,		/* not given any more */
+	PHYR_MIXED_BUFFER = 2,		/* asynchronous, and only a part was host memory */
 	PHYR_NOT_NVME = 3,		/* disk is no plain PCIe NVMe namespace */
 	PHYR_DISK_FORMAT = 4,		/* metadata, integrity or zoned format */
 	PHYR_TOPOLOGY = 5,		/* no allowed peer-to-peer path between the two */
