@@ -18,8 +18,8 @@ static void pci_end_provider(struct phyr_provider *provider)
 {
 	WRITE_ONCE(provider->gate.closed, true);
 	kshim_gate_drain(&provider->gate);
-	kshim_provider_flush(provider);
 	kshim_regions_revoke(provider);
+	kshim_provider_flush_end(provider);
 	mutex_lock(&kshim_devices);
 	kshim_pairs_drop_provider(provider);
 	mutex_unlock(&kshim_devices);

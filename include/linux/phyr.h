@@ -614,15 +614,29 @@ void phyr_vec_exit(const struct phyr_vec *vec);
  * @pdev: the PCI device that decodes the range; NULL when it is not PCI
  * @bus_offset: what to add to a CPU physical address to get the PCI bus address,
  *	modulo 2^64; 0 without @pdev
+ * @flush: NULL or what brings in the writes to the memory that other devices have posted
+ *	and reported to be done: they are in it when this returns. Any context, and often with
+ *	locks of mm held: does not sleep, allocate, or take a lock that is held around either.
+ *	Not called any more after phyr_provider_unregister().
+ * @data: for @flush
  *
  * Memory that is not PCI is reached through the CPU's own interconnect: the registrant
  * says that it forwards.
+ *
+ * After the last DMA to memory that is taken away phyr calls @flush. Without one it reads the
+ * device's configuration space, which brings in what goes the same way as the read: all that
+ * comes through the port above the device. What a disk beside it, below the same switch,
+ * has written waits for its turn in that switch, and no rule of PCI Express makes the read wait
+ * for it; it takes microseconds, while its driver's completion comes a longer way. Who gives
+ * the memory to somebody else at once, and has a better way to know, gives it here.
  */
 struct phyr_provider_desc {
 	phys_addr_t start;
 	u64 len;
 	struct pci_dev *pdev;
 	u64 bus_offset;
+	void (*flush)(void *data);
+	void *data;
 };
 
 /**

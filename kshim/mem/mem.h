@@ -53,6 +53,8 @@ struct phyr_provider {
 	phys_addr_t start;
 	u64 len;
 	u64 bus_offset;
+	void (*flush)(void *data);	/* NULL: none, or not any more; called under RCU */
+	void *flush_data;
 	bool dead;		/* under kshim_devices, read without */
 	bool off;		/* does not answer; see watch.c */
 	struct list_head watch;	/* watch.c's, of a BAR */
@@ -78,8 +80,13 @@ static inline bool kshim_provider_is_off(const struct phyr_provider *provider)
 	return READ_ONCE(provider->off);
 }
 
-/* Let posted writes on their way to the memory arrive. Process context. */
+/*
+ * Let posted writes on their way to the memory arrive, as far as can be: see struct
+ * phyr_provider_desc. Any context.
+ */
 void kshim_provider_flush(struct phyr_provider *provider);
+/* For the last time by its registrant. No DMA to it is left. Process context. */
+void kshim_provider_flush_end(struct phyr_provider *provider);
 
 /*
  * Killing makes a provider unfindable: no region learns about it any more, and no pair is

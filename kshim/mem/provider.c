@@ -128,6 +128,8 @@ static struct phyr_provider *provider_new(const struct phyr_provider_desc *desc,
 	provider->start = desc->start;
 	provider->len = desc->len;
 	provider->bus_offset = desc->bus_offset;
+	provider->flush = desc->flush;
+	provider->flush_data = desc->data;
 	INIT_LIST_HEAD(&provider->pairs);
 	INIT_LIST_HEAD(&provider->watch);
 	/* a driver that has registered its memory looks after that itself */
@@ -422,16 +424,34 @@ void kshim_providers_check(void)
 }
 
 /*
- * A read waits for its answer, and on its way down it does not overtake the writes
- * that were posted to the same device before it (PCI Express base specification,
- * section 2.4.1). Configuration space is always there to be read.
+ * A read waits for its answer, and on its way down it does not overtake the writes that
+ * were posted before it on the same way (PCI Express base specification, section 2.4.1):
+ * through the port above the device and down its link. Writes that enter a switch
+ * by another port meet the read only at the device's port, and in which order is the
+ * switch's affair. Configuration space is always there to be read.
  */
 void kshim_provider_flush(struct phyr_provider *provider)
 {
+	void (*flush)(void *data);
 	u32 id;
 
-	if (provider->pdev)
+	rcu_read_lock();
+	flush = READ_ONCE(provider->flush);
+	if (flush)
+		flush(provider->flush_data);
+	rcu_read_unlock();
+	if (!flush && provider->pdev)
 		pci_read_config_dword(provider->pdev, PCI_VENDOR_ID, &id);
+}
+
+void kshim_provider_flush_end(struct phyr_provider *provider)
+{
+	kshim_provider_flush(provider);
+	if (!READ_ONCE(provider->flush))
+		return;
+	WRITE_ONCE(provider->flush, NULL);
+	/* whoever calls it now is done, and who comes later has nothing left to flush */
+	synchronize_rcu();
 }
 
 void kshim_providers_unbound(struct pci_dev *pdev)

@@ -311,6 +311,66 @@ static void check_offset(u64 offset)
 	phyr_provider_unregister(provider);
 }
 
+static void count_flush(void *data)
+{
+	atomic_inc(data);
+}
+
+static unsigned long map_bar(void)
+{
+	unsigned long uaddr;
+	struct file *file;
+	char path[80];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d",
+		 pci_name(memory_dev), bar);
+	file = filp_open(path, O_RDWR, 0);
+	CHECK(!IS_ERR(file));
+	if (IS_ERR(file))
+		return -EBADF;
+	uaddr = vm_mmap(file, 0, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	fput(file);
+	CHECK(!IS_ERR_VALUE(uaddr));
+	return uaddr;
+}
+
+/* red: flush by the read only, or let it be called for a mapping that outlives it */
+static void check_flush(void)
+{
+	atomic_t flushes = ATOMIC_INIT(0);
+	struct phyr_provider_desc desc = {
+		.start = start, .len = len, .pdev = memory_dev,
+		.bus_offset = pci_bus_address(memory_dev, bar) - start,
+		.flush = count_flush, .data = &flushes,
+	};
+	struct phyr_provider *provider = phyr_provider_register(&desc);
+	struct phyr_vec vec;
+	unsigned long uaddr;
+	int before;
+
+	CHECK(!IS_ERR(provider));
+	if (IS_ERR(provider))
+		return;
+	uaddr = map_bar();
+	phyr_vec_init(&vec);
+	CHECK(get_user_phyrs(uaddr, 4096, PHYR_WRITE, &vec) == 0);
+	put_user_phyrs(&vec, false);
+	CHECK(atomic_read(&flushes) == 0);
+	vm_munmap(uaddr, 1 << 20);
+	CHECK(atomic_read(&flushes) > 0);
+
+	uaddr = map_bar();
+	CHECK(get_user_phyrs(uaddr, 4096, PHYR_WRITE, &vec) == 0);
+	before = atomic_read(&flushes);
+	phyr_provider_unregister(provider);
+	CHECK(atomic_read(&flushes) > before);
+	before = atomic_read(&flushes);
+	put_user_phyrs(&vec, false);
+	vm_munmap(uaddr, 1 << 20);
+	msleep(100);
+	CHECK(atomic_read(&flushes) == before);
+}
+
 static void check_dma(struct page *block)
 {
 	struct phyr_provider_desc desc = {
@@ -340,19 +400,8 @@ static void check_stale(void)
 	struct phyr_iter it;
 	struct phyr_dma dma;
 	struct phyr_vec vec;
-	unsigned long uaddr;
-	struct file *file;
-	char path[80];
+	unsigned long uaddr = map_bar();
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d",
-		 pci_name(memory_dev), bar);
-	file = filp_open(path, O_RDWR, 0);
-	CHECK(!IS_ERR(file));
-	if (IS_ERR(file))
-		return;
-	uaddr = vm_mmap(file, 0, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
-	fput(file);
-	CHECK(!IS_ERR_VALUE(uaddr));
 	if (IS_ERR_VALUE(uaddr))
 		return;
 	phyr_vec_init(&vec);
@@ -385,6 +434,7 @@ static int __init phyr_check_init(void)
 		check_unregister();
 		check_pages(&near_dev->dev, block);
 		check_dma(block);
+		check_flush();
 		check_stale();
 	} else {
 		failed++;
