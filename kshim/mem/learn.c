@@ -12,6 +12,8 @@
 #define LEARN_RUNS_MAX		PTRS_PER_PTE
 /* What most windows have is found on the stack. */
 #define LEARN_RUNS_FEW		12
+/* A page may be mapped by one fault, made writable by the next, and be taken away again. */
+#define LEARN_FAULTS		3
 
 /* What a walk has found, and whose it is. */
 struct learn_walk {
@@ -23,15 +25,16 @@ struct learn_walk {
 /*
  * Walk the pages [at, stop). Those that are wanted are faulted in, the others only
  * taken along. A leaf that is larger than a page table is taken as a whole. Returns how
- * far it came, or an error; -ENOSPC: more runs than there is room for.
+ * far it came, or an error; -ENOSPC: more runs than there is room for; -ENXIO: the
+ * region is not of device memory any more.
  */
 static long learn_walk_part(struct kshim_region *region, unsigned long at,
-			     unsigned long stop, bool wanted, bool write,
-			     struct kshim_runs *runs)
+			    unsigned long stop, bool wanted, bool write,
+			    struct kshim_runs *runs, enum phyr_reason *ret_reason)
 {
 	struct mm_struct *mm = region->mm;
 	struct vm_area_struct *vma;
-	unsigned long faulted = 0;
+	unsigned int faults = 0;
 	struct kshim_run *last;
 	int ret;
 
@@ -45,37 +48,42 @@ static long learn_walk_part(struct kshim_region *region, unsigned long at,
 				last->len = min(last->len, stop - last->uaddr);
 			last->len = min(last->len, region->end - last->uaddr);
 			at = last->uaddr + last->len;
+			faults = 0;
 		} else if (ret == -ENOSPC) {
 			return ret;
 		} else if (!wanted) {
 			at += PAGE_SIZE;
-		} else if (ret == -EAGAIN && faulted != at) {
-			ret = kshim_walk_fault(mm, at, write);
+		} else if (ret == -EAGAIN) {
+			/* the driver does not map it, or not for long enough */
+			*ret_reason = PHYR_REVOKED;
+			ret = faults++ < LEARN_FAULTS ? kshim_walk_fault(mm, at, write) : -EFAULT;
 			if (ret)
-				return ret == -ENOMEM ? ret : -EFAULT;
-			faulted = at;
+				return ret;
+		} else if (ret == -ENODEV) {
+			*ret_reason = PHYR_NOT_DEVICE_MEMORY;
+			return -EFAULT;
 		} else {
-			return ret == -ENXIO ? ret : -EFAULT;
+			return ret;
 		}
 	}
 	return at;
 }
 
 /* Walk the window around [uaddr, end). */
-static int learn_walk(struct kshim_region *region, unsigned long uaddr,
-		       unsigned long end, bool write, struct kshim_runs *runs)
+static int learn_walk(struct kshim_region *region, unsigned long uaddr, unsigned long end,
+		      bool write, struct kshim_runs *runs, enum phyr_reason *ret_reason)
 {
 	unsigned long start = max(round_down(uaddr, KSHIM_WINDOW_BYTES), region->start);
 	unsigned long stop = min(round_up(end, KSHIM_WINDOW_BYTES), region->end);
 	long at;
 
 	at = learn_walk_part(region, start, round_down(uaddr, PAGE_SIZE), false, write,
-			      runs);
+			     runs, ret_reason);
 	if (at >= 0)
 		at = learn_walk_part(region, round_down(uaddr, PAGE_SIZE),
-				      round_up(end, PAGE_SIZE), true, write, runs);
+				     round_up(end, PAGE_SIZE), true, write, runs, ret_reason);
 	if (at >= 0)
-		at = learn_walk_part(region, at, stop, false, write, runs);
+		at = learn_walk_part(region, at, stop, false, write, runs, ret_reason);
 	return min(at, 0);
 }
 
@@ -144,6 +152,7 @@ static int learn_own(struct kshim_region *region, struct learn_walk *walk,
 					.slot = slot,
 					.readable = run.readable,
 					.writable = run.writable,
+					.keyed = run.keyed,
 				};
 			} else if (run.uaddr < end && run.uaddr + PAGE_SIZE > uaddr) {
 				*ret_reason = reason;
@@ -165,7 +174,8 @@ static bool learn_extent_joins(const struct kshim_extent *a, const struct kshim_
 {
 	return a->page + a->nr == b->page && a->pfn + a->nr == b->pfn &&
 	       a->slot == b->slot && a->readable == b->readable &&
-	       a->writable == b->writable && a->nr + b->nr <= EXTENT_NR_MAX;
+	       a->writable == b->writable && a->keyed == b->keyed &&
+	       a->nr + b->nr <= EXTENT_NR_MAX;
 }
 
 /* Add the part of an extent that lies in the pages [from, to). */
@@ -261,7 +271,7 @@ static int learn_window(struct kshim_region *region, unsigned long uaddr,
 	walk->runs.nr = 0;
 	seq = mmu_interval_read_begin(&region->mni);
 	mmap_read_lock(region->mm);
-	ret = learn_walk(region, uaddr, end, write, &walk->runs);
+	ret = learn_walk(region, uaddr, end, write, &walk->runs, ret_reason);
 	mmap_read_unlock(region->mm);
 	if (!ret)
 		ret = learn_own(region, walk, uaddr, end, ret_reason);

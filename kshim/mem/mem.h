@@ -129,6 +129,7 @@ struct kshim_extent {
 	u64 slot : 4;		/* index of the region's provider */
 	u64 readable : 1;	/* by the VMA and the page tables */
 	u64 writable : 1;
+	u64 keyed : 1;		/* and only by threads that a protection key lets */
 };
 
 struct kshim_map {
@@ -193,7 +194,7 @@ static inline bool kshim_regions_maybe(const struct mm_struct *mm)
 
 /*
  * The short way, for what most buffers are: all of it is one extent of one region of
- * current->mm. Fills the empty @vec. False: take the long way.
+ * current->mm, and any thread may access it. Fills the empty @vec. False: take the long way.
  */
 bool kshim_region_known(unsigned long uaddr, size_t len, bool write,
 			struct phyr_vec *vec);
@@ -232,7 +233,8 @@ static inline void kshim_region_put(struct kshim_region *region)
 }
 /*
  * Append the ranges of a part of the region. -ENOENT: some of it is not known, or not
- * for this access, and the vector may have grown. -ENOMEM.
+ * for this access, and the vector may have grown. -EFAULT: a protection key forbids it to
+ * current. -ENOMEM. May sleep.
  */
 int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, struct phyr_vec *vec);

@@ -664,7 +664,7 @@ bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr
 		goto unlock;
 	off = uaddr - region->start;
 	extent = region_map_find(rcu_dereference_sched(region->map), off >> PAGE_SHIFT);
-	if (!extent || !(write ? extent->writable : extent->readable))
+	if (!extent || extent->keyed || !(write ? extent->writable : extent->readable))
 		goto unlock;
 	into = off - ((u64)extent->page << PAGE_SHIFT);
 	if (len > ((u64)extent->nr << PAGE_SHIFT) - into)
@@ -688,6 +688,18 @@ unlock:
 	return false;
 }
 
+/* What a thread may access changes without a word to anybody. */
+static bool region_permits(struct kshim_region *region, unsigned long uaddr, size_t len,
+			   bool write)
+{
+	bool permits;
+
+	mmap_read_lock(region->mm);
+	permits = kshim_walk_permits(region->mm, uaddr, len, write);
+	mmap_read_unlock(region->mm);
+	return permits;
+}
+
 int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t len,
 		      bool write, struct phyr_vec *vec)
 {
@@ -700,6 +712,8 @@ int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t l
 		n = min(len, region_at(region, uaddr, write, &extent));
 		if (!n)
 			return -ENOENT;
+		if (extent.keyed && !region_permits(region, uaddr, n, write))
+			return -EFAULT;
 		hold.provider = region->provider[extent.slot];
 		ret = kshim_vec_add(vec, hold, PFN_PHYS(extent.pfn) + uaddr - region->start -
 				    ((u64)extent.page << PAGE_SHIFT), n);

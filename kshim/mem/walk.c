@@ -4,8 +4,10 @@
  * that spare it. For how long the answer is good is for region.c.
  */
 #include <linux/mm.h>
+#include <linux/mmu_context.h>
 #include <linux/module.h>
 #include <linux/pgtable.h>
+#include <linux/pkeys.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -107,7 +109,7 @@ static int walk_add_run(struct kshim_runs *runs, const struct kshim_run *run)
 
 	if (last && last->uaddr + last->len == run->uaddr &&
 	    last->phys + last->len == run->phys && last->readable == run->readable &&
-	    last->writable == run->writable) {
+	    last->writable == run->writable && last->keyed == run->keyed) {
 		last->len += run->len;
 		return 0;
 	}
@@ -138,14 +140,15 @@ static int walk_driver(struct vm_area_struct *vma, unsigned long uaddr, unsigned
 		return -ENOENT;
 	/* what a private mapping is written to is its own */
 	if (ret || (write && !(vma->vm_flags & VM_SHARED)))
-		return -EFAULT;
+		return -ENODEV;
 	if (!phyr.len || phyr.len > end - uaddr || !PAGE_ALIGNED(phyr.addr | phyr.len) ||
 	    phyr.addr + (phyr.len - 1) < phyr.addr)
-		return -EFAULT;
+		return -ENODEV;
 	run = (struct kshim_run){
 		.uaddr = uaddr, .len = phyr.len, .phys = phyr.addr,
 		.readable = vma->vm_flags & VM_READ,
 		.writable = write,
+		.keyed = vma_pkey(vma),
 	};
 	return walk_add_run(runs, &run);
 }
@@ -164,7 +167,7 @@ static int walk_table(pte_t *ptep, struct kshim_run run, unsigned long end, bool
 
 	for (; uaddr != end; uaddr += PAGE_SIZE, next++) {
 		pte = ptep_get(++ptep);
-		if (!pte_present(pte))
+		if (!pte_present(pte) || !pte_special(pte))
 			break;
 		writable = may_write && pte_write(pte);
 		if (write && !writable)
@@ -194,7 +197,8 @@ int kshim_walk_runs(struct vm_area_struct *vma, unsigned long uaddr, unsigned lo
 	unsigned long bytes;
 	int ret;
 
-	if (!(vma->vm_flags & (write ? VM_WRITE : VM_READ)))
+	if (!(vma->vm_flags & (write ? VM_WRITE : VM_READ)) ||
+	    !arch_vma_access_permitted(vma, write, false, false))
 		return -EFAULT;
 	ret = walk_driver(vma, uaddr, end, write, runs);
 	if (ret != -ENOENT)
@@ -205,7 +209,11 @@ int kshim_walk_runs(struct vm_area_struct *vma, unsigned long uaddr, unsigned lo
 	run.phys = PFN_PHYS(args.pfn);
 	run.readable = vma->vm_flags & VM_READ;
 	run.writable = may_write && args.writable;
-	if (write && !run.writable) {
+	run.keyed = vma_pkey(vma);
+	if (!args.special) {
+		/* a private mapping that was written to: a page of the process's own */
+		ret = -ENODEV;
+	} else if (write && !run.writable) {
 		ret = -EAGAIN;
 	} else if (args.ptep) {
 		end = min3(end, vma->vm_end, (uaddr & PMD_MASK) + PMD_SIZE);
@@ -217,6 +225,18 @@ int kshim_walk_runs(struct vm_area_struct *vma, unsigned long uaddr, unsigned lo
 	}
 	follow_pfnmap_end(&args);
 	return ret;
+}
+
+bool kshim_walk_permits(struct mm_struct *mm, unsigned long uaddr, size_t len, bool write)
+{
+	VMA_ITERATOR(vmi, mm, uaddr);
+	struct vm_area_struct *vma;
+
+	mmap_assert_locked(mm);
+	for_each_vma_range(vmi, vma, uaddr + len)
+		if (!arch_vma_access_permitted(vma, write, false, false))
+			return false;
+	return true;
 }
 
 /* fixup_user_fault() may drop and retake mmap_lock, so the caller looks everything up

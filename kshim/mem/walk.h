@@ -14,6 +14,7 @@ struct kshim_run {
 	size_t len;
 	phys_addr_t phys;
 	bool readable, writable;
+	bool keyed;	/* and only by threads that a protection key lets */
 };
 
 /* Runs as they are found: ascending, disjoint. */
@@ -32,10 +33,15 @@ struct vm_area_struct *kshim_walk_vma(struct mm_struct *mm, unsigned long uaddr)
  * Add the runs from @uaddr on, both multiples of a page: at most to @end or the end of
  * the page table, or all of one larger leaf, which may go past @end. Ends early where
  * something is not mapped, or not with the access wanted; -EAGAIN when that is at
- * @uaddr, and a fault may help. -EFAULT, -ENOSPC.
+ * @uaddr, and a fault may help. -EFAULT: the VMA, or its protection key in current,
+ * forbids the access; -ENODEV: what is mapped is not the device's, but the process's own
+ * copy, or the driver says so; -ENOSPC.
  */
 int kshim_walk_runs(struct vm_area_struct *vma, unsigned long uaddr, unsigned long end,
 		    bool write, struct kshim_runs *runs);
+
+/* Do the protection keys of current let it access what is mapped there? */
+bool kshim_walk_permits(struct mm_struct *mm, unsigned long uaddr, size_t len, bool write);
 
 /* Fault @uaddr in. May drop and retake mmap_lock: look the VMA up again. */
 int kshim_walk_fault(struct mm_struct *mm, unsigned long uaddr, bool write);
