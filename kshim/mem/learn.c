@@ -128,7 +128,8 @@ static size_t learn_own_run(struct kshim_region *region, const struct kshim_run 
 	return len;
 }
 
-/* Find whose memory the runs are; pages that are nobody's are dropped, unless wanted. */
+/* Find whose memory the runs are; pages that are nobody's are dropped, unless wanted.
+ * -ENOSPC: they are more providers' than there is room for. */
 static int learn_own(struct kshim_region *region, struct learn_walk *walk,
 		    unsigned long uaddr, unsigned long end, enum phyr_reason *ret_reason)
 {
@@ -141,9 +142,10 @@ static int learn_own(struct kshim_region *region, struct learn_walk *walk,
 	walk->nr = 0;
 	for (i = 0; i < walk->runs.nr; i++) {
 		run = walk->runs.run[i];
-		for (; run.len && walk->nr < walk->max; run.uaddr += n, run.phys += n,
-		     run.len -= n) {
+		for (; run.len; run.uaddr += n, run.phys += n, run.len -= n) {
 			n = learn_own_run(region, &run, &slot, &reason);
+			if (n && walk->nr == walk->max)
+				return -ENOSPC;
 			if (n) {
 				walk->extent[walk->nr++] = (struct kshim_extent){
 					.page = (run.uaddr - region->start) >> PAGE_SHIFT,

@@ -21,7 +21,7 @@ static void *vec_grow(void *old, const void *first, unsigned int *max, size_t by
 
 	if (*max > INT_MAX / 2)
 		return NULL;
-	new = kvmalloc_array(*max * 2, bytes, GFP_KERNEL);
+	new = kvmalloc_array(*max * 2, bytes, GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return NULL;
 	memcpy(new, old, *max * bytes);
