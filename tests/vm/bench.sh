@@ -74,6 +74,50 @@ bench_tables() {
 		if (!($4 in seen_what)) { seen_what[$4] = 1; whats[++nr_whats] = $4 }
 		hits[at, $4] = $5
 	}
+	$1 == "mappings" {
+		if (!($3 in seen_memory)) { seen_memory[$3] = 1; memories[++nr_memories] = $3 }
+		if (!($2 in seen_count)) { seen_count[$2] = 1; counts[++nr_counts] = $2 }
+		mapped[$3, $2] = $4
+	}
+	$1 == "ranges" {
+		if (!($3 in seen_order)) { seen_order[$3] = 1; orders[++nr_orders] = $3 }
+		if (!($2 in seen_length)) { seen_length[$2] = 1; lengths[++nr_lengths] = $2 }
+		first[$3, $2] = $4; again[$3, $2] = $5
+	}
+	# growth TEXT FROM TO MOST - how often one is the other, and whether that is good
+	function growth(text, from, to, most) {
+		printf "  %-44s ", text
+		if (from)
+			printf "%.2f of %.2f %s\n", to / from, most, to / from <= most ? "met" : "missed"
+		else
+			printf "-\n"
+	}
+	function scale(   i, j, at) {
+		printf "\n  %-34s", "4 KiB read, process with mappings"
+		for (i = 1; i <= nr_counts; i++)
+			printf " %9d", counts[i]
+		printf "\n"
+		for (j = 1; j <= nr_memories; j++) {
+			printf "  %-34s", "into " (memories[j] == "host" ? "host memory" : "the " memories[j])
+			for (i = 1; i <= nr_counts; i++)
+				printf " %9d", mapped[memories[j], counts[i]]
+			printf "\n"
+		}
+		printf "\n  %-34s", "read by 1 MiB, a page; ranges"
+		for (i = 1; i <= nr_lengths; i++)
+			printf " %9d", lengths[i]
+		printf "\n"
+		for (j = 1; j <= nr_orders; j++) {
+			at = orders[j]
+			printf "  %-34s", at ", the first time"
+			for (i = 1; i <= nr_lengths; i++)
+				printf " %9d", first[at, lengths[i]]
+			printf "\n  %-34s", at ", again"
+			for (i = 1; i <= nr_lengths; i++)
+				printf " %9d", again[at, lengths[i]]
+			printf "\n"
+		}
+	}
 	function ratio(row, path, to, bytes) {
 		if (!cost[row, path, bytes] || !cost[row, to, bytes])
 			return 0
@@ -143,6 +187,7 @@ bench_tables() {
 				printf " %13.2f", hits[ats[a], whats[w]]
 			printf "\n"
 		}
+		scale()
 		printf "\n  %-44s %20s %20s %20s\n", "goals", "4 KiB", "64 KiB", "1 MiB"
 		q = "ext4 psync 1"
 		if (kernel ~ /^6\.12/)
@@ -161,6 +206,15 @@ bench_tables() {
 		goal("io_uring, depth 32, ratio to host memory", "%.2f",
 		     ratio(q, "phyr", "host-huge", 4096), ratio(q, "phyr", "host-huge", 65536),
 		     ratio(q, "phyr", "host-huge", 1048576), "0.80 0.75 0.60")
+		printf "\n"
+		for (i = 1; i <= nr_memories; i++)
+			growth(counts[nr_counts] " mappings to " counts[1] ", " memories[i],
+			       mapped[memories[i], counts[1]],
+			       mapped[memories[i], counts[nr_counts]], 1.03)
+		for (i = 1; i <= nr_orders; i++)
+			growth(lengths[nr_lengths] " ranges to " lengths[1] ", " orders[i],
+			       first[orders[i], lengths[1]],
+			       first[orders[i], lengths[nr_lengths]], 1.10)
 		printf "\n"
 	}'
 }
@@ -181,9 +235,18 @@ bench_json() {
 	}
 	$1 == "cold" { cold = $2 }
 	$1 == "memory" { memory = $7 }
+	$1 == "mappings" {
+		mappings = add(mappings, sprintf("{\"count\":%d,\"memory\":\"%s\",\"median\":%d," \
+			"\"least\":%d,\"most\":%d}", $2, $3, $4, $5, $6))
+	}
+	$1 == "ranges" {
+		ranges = add(ranges, sprintf("{\"count\":%d,\"order\":\"%s\",\"first\":%d," \
+			"\"again\":%d}", $2, $3, $4, $5))
+	}
 	END {
 		printf "{\"kernel\":\"%s\",\"iommu\":\"%s\",\"costs\":[%s],\"counts\":[%s]," \
-		       "\"cold_per_page\":%s,\"region_bytes\":%s}", kernel, iommu, costs, counts,
-		       cold == "" ? "null" : cold, memory == "" ? "null" : memory
+		       "\"cold_per_page\":%s,\"region_bytes\":%s,\"mappings\":[%s]," \
+		       "\"ranges\":[%s]}", kernel, iommu, costs, counts,
+		       cold == "" ? "null" : cold, memory == "" ? "null" : memory, mappings, ranges
 	}'
 }

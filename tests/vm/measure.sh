@@ -9,6 +9,8 @@
 #	cold MEDIAN LEAST MOST		more for a first read, per page
 #	memory regions N ranges N bytes N	with all of the BAR read into
 #	count PATH BYTES WHAT PER_READ	calls of the kernel's functions
+#	mappings COUNT MEMORY MEDIAN LEAST MOST	4 KiB read by a process that has read into COUNT
+#	ranges COUNT ORDER FIRST AGAIN	per page of a mapping of so many physical ranges
 bench_measure() {
 	echo "kernel $(uname -r)"
 	echo 96 >/proc/sys/vm/nr_hugepages
@@ -37,7 +39,18 @@ bench_once() {
 	bench_note "first touch"
 	cost=$(t_bench -c 16m "$PHYR_BAR" "$PHYR_MNT/f") || return
 	echo "$cost"
-	bench_events
+	bench_events || return
+	bench_note "what grows with mappings and ranges"
+	bench_scale
+}
+
+bench_scale() {
+	t_scale mappings 4k "$PHYR_BAR" "$PHYR_MNT/f" 1 100 1000 10000 >/run/bench || return
+	sed 's/^/mappings /' /run/bench
+	insmod "$PHYR_MODDIR/phyr_scatter.ko" memory="$PHYR_BAR_PCI" || return
+	t_scale ranges 1m /dev/phyr_scatter "$PHYR_MNT/f" 10000 100000 >/run/bench || return
+	sed 's/^/ranges /' /run/bench
+	rmmod phyr_scatter
 }
 
 # The sample filesystem on the second disk, for its own path; missing modules are no error
