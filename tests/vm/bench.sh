@@ -206,6 +206,14 @@ bench_tables() {
 		goal("io_uring, depth 32, ratio to host memory", "%.2f",
 		     ratio(q, "phyr", "host-huge", 4096), ratio(q, "phyr", "host-huge", 65536),
 		     ratio(q, "phyr", "host-huge", 1048576), "0.80 0.75 0.60")
+		q = "ext4 psync-none 1"
+		goal("pread, no scheduler, ratio to host memory", "%.2f",
+		     ratio(q, "phyr", "host-huge", 4096), ratio(q, "phyr", "host-huge", 65536),
+		     ratio(q, "phyr", "host-huge", 1048576), "0.72 0.68 0.40")
+		q = "ext4 uring-none 32"
+		goal("io_uring, depth 32, no scheduler, the same", "%.2f",
+		     ratio(q, "phyr", "host-huge", 4096), ratio(q, "phyr", "host-huge", 65536),
+		     ratio(q, "phyr", "host-huge", 1048576), "0.78 0.70 0.42")
 		printf "\n"
 		for (i = 1; i <= nr_memories; i++)
 			growth(counts[nr_counts] " mappings to " counts[1] ", " memories[i],

@@ -90,14 +90,21 @@ ext4 psync-none 1
 ext4 uring-none 32
 xfs psync 1
 xfs uring 1
+xfs psync-none 1
+xfs uring-none 32
 '
 
 bench_engines() {
-	local fs engine name depth bytes calls paths scheduler=/sys/block/${PHYR_DISK##*/}/queue/scheduler
+	local fs engine name depth bytes calls paths usual
+	local scheduler=/sys/block/${PHYR_DISK##*/}/queue/scheduler
 
+	usual=$(sed 's/.*\[\(.*\)\].*/\1/' "$scheduler")
 	while read -r fs engine depth; do
 		[ "$fs" = "$PHYR_FS" ] || continue
-		[[ $engine != *-none ]] || echo none >"$scheduler"
+		case $engine in
+		*-none) echo none ;;
+		*) echo "$usual" ;;
+		esac >"$scheduler"
 		bench_note "$fs, $engine, queue depth $depth"
 		# completions are counted with the wait for all of them, and do not interrupt it
 		name=${engine%-*}
@@ -115,6 +122,7 @@ bench_engines() {
 			sed "s/^/cost $fs $engine $depth $bytes /" /run/bench
 		done
 	done <<<"$bench_rows"
+	echo "$usual" >"$scheduler"
 }
 
 # Functions by what they do; those that this kernel lacks, or has inline, are left out.
