@@ -25,22 +25,33 @@ cmd_bench() {
 }
 
 bench_one() {
-	local kernel=$1 iommu=$2 facts status
+	local kernel=$1 iommu=$2 facts status=0
 
-	vm_new "$kernel" "$iommu" yes ext4
-	vm_repeat="tests/lab bench --kernel $kernel --iommu $iommu"
-	vm_job=(bench)
-	vm_bench=yes
-	vm_live=yes
-	vm_on_line=bench_on_line
 	bench_facts=()
-	step_begin "booting $kernel, IOMMU $iommu, counting instructions"
-	vm_run
-	status=$?
-	step_end
+	vm_new "$kernel" "$iommu" yes ext4
+	vm_bench=yes
+	bench_boot measure "counting instructions" || status=1
+	vm_new "$kernel" "$iommu" yes ext4
+	vm_lines=yes
+	bench_boot sharing "looking for lines of memory that CPUs share" || status=1
 	facts=$(printf '%s\n' "${bench_facts[@]}")
 	bench_tables "$iommu" <<<"$facts"
 	[ -z "$OPT_JSON" ] || bench_boots+=("$(bench_json "$iommu" <<<"$facts")")
+	return $status
+}
+
+# bench_boot JOB WHAT - in the machine that is set up; adds to bench_facts
+bench_boot() {
+	local status
+
+	vm_repeat="tests/lab bench --kernel $vm_kernel --iommu $vm_iommu"
+	vm_job=(bench "$1")
+	vm_live=yes
+	vm_on_line=bench_on_line
+	step_begin "booting $vm_kernel, IOMMU $vm_iommu, $2"
+	vm_run
+	status=$?
+	step_end
 	return $status
 }
 
@@ -84,6 +95,8 @@ bench_tables() {
 		if (!($2 in seen_length)) { seen_length[$2] = 1; lengths[++nr_lengths] = $2 }
 		first[$3, $2] = $4; again[$3, $2] = $5
 	}
+	$1 == "lines" { writes[$2] = $3; shared[$2] = $4 }
+	$1 == "line" { writers[++nr_writers] = sprintf("%-34s %9s %9.2f", "  " $2, $3, $4) }
 	# growth TEXT FROM TO MOST - how often one is the other, and whether that is good
 	function growth(text, from, to, most) {
 		printf "  %-44s ", text
@@ -117,6 +130,17 @@ bench_tables() {
 				printf " %9d", again[at, lengths[i]]
 			printf "\n"
 		}
+	}
+	function sharing(   i) {
+		printf "\n  %-34s %9s %9s\n", "writes of memory, 4 KiB read", "all", "shared"
+		printf "  %-34s %9.2f %9.2f\n", "locked, of the whole kernel",
+		       writes["kernel-locked"], shared["kernel-locked"]
+		printf "  %-34s %9.2f %9.2f\n", "locked, of the modules",
+		       writes["phyr-locked"], shared["phyr-locked"]
+		printf "  %-34s %9.2f %9.2f\n", "others, of the modules",
+		       writes["phyr-stored"], shared["phyr-stored"]
+		for (i = 1; i <= nr_writers; i++)
+			printf "  %s\n", writers[i]
 	}
 	function ratio(row, path, to, bytes) {
 		if (!cost[row, path, bytes] || !cost[row, to, bytes])
@@ -188,6 +212,7 @@ bench_tables() {
 			printf "\n"
 		}
 		scale()
+		sharing()
 		printf "\n  %-44s %20s %20s %20s\n", "goals", "4 KiB", "64 KiB", "1 MiB"
 		q = "ext4 psync 1"
 		if (kernel ~ /^6\.12/)
@@ -223,6 +248,12 @@ bench_tables() {
 			growth(lengths[nr_lengths] " ranges to " lengths[1] ", " orders[i],
 			       first[orders[i], lengths[1]],
 			       first[orders[i], lengths[nr_lengths]], 1.10)
+		sum = shared["phyr-locked"] + shared["phyr-stored"]
+		printf "  %-44s ", "writes of the modules to shared lines"
+		if ("phyr-stored" in writes)
+			printf "%.2f of 0.50 %s\n", sum, sum <= 0.5 ? "met" : "missed"
+		else
+			printf "-\n"
 		printf "\n"
 	}'
 }
@@ -251,10 +282,14 @@ bench_json() {
 		ranges = add(ranges, sprintf("{\"count\":%d,\"order\":\"%s\",\"first\":%d," \
 			"\"again\":%d}", $2, $3, $4, $5))
 	}
+	$1 == "lines" {
+		lines = add(lines, sprintf("{\"what\":\"%s\",\"all\":%s,\"shared\":%s}", $2, $3, $4))
+	}
 	END {
 		printf "{\"kernel\":\"%s\",\"iommu\":\"%s\",\"costs\":[%s],\"counts\":[%s]," \
 		       "\"cold_per_page\":%s,\"region_bytes\":%s,\"mappings\":[%s]," \
-		       "\"ranges\":[%s]}", kernel, iommu, costs, counts,
-		       cold == "" ? "null" : cold, memory == "" ? "null" : memory, mappings, ranges
+		       "\"ranges\":[%s],\"lines\":[%s]}", kernel, iommu, costs, counts,
+		       cold == "" ? "null" : cold, memory == "" ? "null" : memory, mappings, ranges,
+		       lines
 	}'
 }

@@ -114,13 +114,15 @@ test_places() {
 	if [ "$(test_header "$name" icount)" = yes ]; then
 		# Counting instructions is about phyr's path, which no IOMMU changes.
 		kind=icount any=any at=("${iommus[0]}")
+	elif [ "$(test_header "$name" lines)" = yes ]; then
+		kind=lines any=any at=("${iommus[0]}")
 	fi
 	[ "$any" != any ] || fs=(ext4)
 	for kernel in "${kernels[@]}"; do
 		[ "$kernel" != host ] || continue
 		[ -z "$only" ] || [ "$kernel" = "$only" ] || continue
 		# Nobody counts instructions of the debug kernel.
-		[ "$kernel" = debug ] && [ $kind = icount ] && continue
+		[ "$kernel" = debug ] && [[ $kind =~ ^(icount|lines)$ ]] && continue
 		on+=("$kernel")
 	done
 	[[ " ${kernels[*]} " != *" host "* || $(test_header "$name" host) != yes ]] || native=yes
@@ -235,12 +237,13 @@ test_boot() {
 		;;
 	fresh) fresh_install || return ;;
 	esac
-	[ "$kind" != icount ] || icount=yes
+	[[ ! $kind =~ ^(icount|lines)$ ]] || icount=yes
 	test_left=("$@") test_again=
 	while [ ${#test_left[@]} -gt 0 ]; do
 		vm_new "$kernel" "$iommu" "$icount" ext4
 		[ "$kind" != fresh ] || fresh_boot
 		[ "$kind" != own ] || vm_device=$(test_header "${1#*:}" device)
+		[ "$kind" != lines ] || vm_lines=yes
 		vm_job=(suite "${test_left[@]}")
 		vm_on_line=test_on_line
 		vm_timeout=0

@@ -46,6 +46,11 @@ host_same_as_source() {
 	echo "$(host_hash 0 "$1") $(hash_of <"$SOURCE_FILE")"
 }
 
+# host_lines - what lines_plugin has written
+host_lines() {
+	[ ! -e "$HOST_DIR/lines" ] || cat "$HOST_DIR/lines"
+}
+
 [ "$(type -t "host_$1")" = function ] || {
 	echo "host.sh has no check '$1'"
 	exit 2

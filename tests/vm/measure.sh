@@ -11,6 +11,8 @@
 #	count PATH BYTES WHAT PER_READ	calls of the kernel's functions
 #	mappings COUNT MEMORY MEDIAN LEAST MOST	4 KiB read by a process that has read into COUNT
 #	ranges COUNT ORDER FIRST AGAIN	per page of a mapping of so many physical ranges
+#	lines WHAT ALL SHARED	writes of memory per read, and of these to lines that CPUs share
+#	line FUNCTION KIND SHARED	whose they are: locked, called (locked there), stored
 bench_measure() {
 	echo "kernel $(uname -r)"
 	echo 96 >/proc/sys/vm/nr_hugepages
@@ -51,6 +53,40 @@ bench_scale() {
 	t_scale ranges 1m /dev/phyr_scatter "$PHYR_MNT/f" 10000 100000 >/run/bench || return
 	sed 's/^/ranges /' /run/bench
 	rmmod phyr_scatter
+}
+
+# bench_sharing - the same for lines of memory, in a machine with lines_plugin
+bench_sharing() {
+	state_reach all || return
+	bench_lines "$PHYR_DIR" "$PHYR_MNT"
+}
+
+# bench_lines DIR MNT - who writes lines that CPUs share in warm reads of files of both
+bench_lines() {
+	local reads=1000 name
+
+	for name in 0 1; do
+		dd if=/dev/zero of="$1/$name" bs=4k count=1 oflag=direct status=none || return
+	done
+	t_lines "$PHYR_BAR" $reads "$2/0" "$2/1" && t_host lines >/run/lines || return
+	{
+		awk 'NF == 4 && $2 ~ /[tT]/ { print $1, 0, $3, $4 }' /proc/kallsyms
+		awk '{ print $1, 1, $2, $3, $4 }' /run/lines
+	} | sort | awk -v reads=$((2 * reads)) '
+	$1 ~ /^0+$/ { printf "lines kernel-locked %.2f %.2f\n", $4 / reads, $5 / reads; next }
+	$2 == 0 { name = $3; phyr = $4 ~ /^\[phyr/; next }
+	phyr {
+		what = $3 == "stored" ? $3 : "locked"
+		all[what] += $4; shared[what] += $5
+		by[name " " $3] += $5
+	}
+	END {
+		for (what in all)
+			printf "lines phyr-%s %.2f %.2f\n", what, all[what] / reads, shared[what] / reads
+		for (who in by)
+			if (by[who] >= reads / 100)
+				printf "line %s %.2f\n", who, by[who] / reads
+	}'
 }
 
 # The sample filesystem on the second disk, for its own path; missing modules are no error

@@ -29,7 +29,7 @@ vm_new() {
 	vm_kernel=$1 vm_iommu=$2 vm_icount=$3 vm_fs=$4
 	vm_name=$1-iommu-$2${3:+-icount}
 	vm_root=$SYSROOT vm_image=$(sysroot_kernel_image "$vm_version") vm_machine=''
-	vm_share='' vm_tty='' vm_bench='' vm_live='' vm_quiet='' vm_timeout=$PHYR_LAB_TIMEOUT
+	vm_share='' vm_tty='' vm_bench='' vm_lines='' vm_live='' vm_quiet='' vm_timeout=$PHYR_LAB_TIMEOUT
 	# Its checks make it three to six times slower, and the limits so much wider.
 	vm_slow=1
 	[ "$1" != debug ] || vm_slow=5
@@ -90,14 +90,18 @@ vm_prepare() {
 }
 
 vm_arguments() {
-	local cmdline port n
+	local cmdline port n cpus=1
 
 	vm_delayed=()
 	vm_args=(qemu-system-x86_64 -nodefaults -no-user-config -display none -vga none -nic none
 		-monitor none -no-reboot -m 2G -name "phyrfs-$vm_name")
 
+	if [ -n "$vm_lines" ]; then
+		cpus=2
+		vm_args+=(-plugin "$vm_dir/build/user/tests/vm/lines_plugin.so,to=$vm_dir/host/lines")
+	fi
 	if [ -n "$vm_icount" ]; then
-		vm_args+=(-accel tcg,thread=single -icount shift=0,sleep=on -smp 1 -cpu max)
+		vm_args+=(-accel tcg,thread=single -icount shift=0,sleep=on -smp $cpus -cpu max)
 	elif [ "$PHYR_LAB_ACCEL" = kvm ]; then
 		vm_args+=(-accel kvm -smp 2 -cpu host)
 	else
