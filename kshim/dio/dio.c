@@ -336,7 +336,7 @@ static void dio_wait(struct kshim_dio *dio)
 		set_current_state(TASK_IDLE);
 		if (!READ_ONCE(dio->waiter))
 			break;
-		io_schedule_timeout(KSHIM_IO_LOOK);
+		io_schedule();
 	}
 	__set_current_state(TASK_RUNNING);
 }

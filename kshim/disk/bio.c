@@ -350,10 +350,11 @@ int phyr_bio_submit_wait(struct phyr_bio *bio)
 	while (poll && READ_ONCE(bio->private))
 		bio_look(bio);
 	for (;;) {
-		set_current_state(TASK_UNINTERRUPTIBLE);
+		/* the disk may take long without being a hang */
+		set_current_state(TASK_IDLE);
 		if (!READ_ONCE(bio->private))
 			break;
-		io_schedule_timeout(KSHIM_IO_LOOK);
+		io_schedule();
 	}
 	__set_current_state(TASK_RUNNING);
 	bio->end_io = NULL;

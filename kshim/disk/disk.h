@@ -221,9 +221,6 @@ void kshim_cmds_hurry(struct kshim_disk *disk);
 int kshim_cmds_init(void);
 void kshim_cmds_exit(void);
 
-/* Whoever waits for an io looks so often, so that the kernel does not take him for hung. */
-#define KSHIM_IO_LOOK	(30 * HZ)
-
 static inline void kshim_io_init(struct phyr_io *io, void (*done)(struct phyr_io *io),
 				 struct kshim_stats *stats)
 {
