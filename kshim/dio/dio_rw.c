@@ -57,13 +57,16 @@ static ssize_t dio_original(const struct dio_args *args)
 }
 
 /*
- * Did the original way end because of the buffer? Before 7.3 it forgets the -EFAULT of
- * a write that had to zero the rest of a block, and gives 0. That it also gives where the
- * filesystem wants a write to go through the page cache.
+ * Did the original way end because of the buffer? It may forget the -EFAULT and give 0:
+ * before 7.3 for a write that had to zero the rest of a block, and since then where the
+ * filesystem takes a part (IOMAP_DIO_PARTIAL) and there is none. 0 is also where it wants
+ * a write to go through the page cache.
  */
 static bool dio_may_be_refused(const struct dio_args *args, size_t count, ssize_t ret)
 {
-	return ret == -EFAULT || (!ret && count && iov_iter_rw(args->iter) == WRITE);
+	if (ret || !count)
+		return ret == -EFAULT;
+	return iov_iter_rw(args->iter) == WRITE || args->dio_flags & IOMAP_DIO_PARTIAL;
 }
 
 /* What the filesystem wants done to its bios cannot be done without bios. */
@@ -137,7 +140,7 @@ static int dio_look(struct kshim_dio *dio, const struct dio_args *args)
 	unsigned long uaddr;
 
 	kshim_iter_range(args->iter, &uaddr);
-	if (kshim_walk_is_special(uaddr))
+	if ((dio->write || args->iocb->ki_pos < dio->i_size) && kshim_walk_is_special(uaddr))
 		kshim_count(dio->io.stats, dio->write, PHYR_FILESYSTEM,
 			    iov_iter_count(args->iter));
 	return -ENXIO;
