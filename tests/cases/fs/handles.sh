@@ -4,7 +4,7 @@
 # red: in fd.c, return true before handles are compared (phyrfs_fd_merge), close the fd of a file without a name, never loop in phyrfs_openat, or return 0 from phyrfs_fd_pin at once; let the addresses of inodes be their node ids
 # iommu: any
 # host: yes
-# time: 240
+# time: 480
 # fs: any
 
 # shellcheck source=tests/vm/fs.sh
