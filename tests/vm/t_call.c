@@ -9,7 +9,8 @@
  *   host:OFFSET:LENGTH	     anonymous memory, OFFSET into its page
  *   PATH:OFFSET:LENGTH      shared mapping of PATH
  *   ro=PATH:OFFSET:LENGTH   the same, read-only
- *   dumb=PATH:OFFSET:LENGTH a buffer of a graphics card, made for the call
+ *   card=PATH:OFFSET:LENGTH a buffer of a graphics card
+ *   shown=PATH:...          the same, and the card shows it
  *   vvar:OFFSET:LENGTH      the kernel's time page
  *
  * -f SEED fills the memory with the pattern of the file position, -c SEED compares it
@@ -24,29 +25,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "t.h"
+#include "t_drm.h"
 #include "t_engine.h"
 
 #define POISON 0xa5
-
-/* What <drm/drm_mode.h> has, which not every system has */
-struct dumb_create {
-	uint32_t height, width, bpp, flags;
-	uint32_t handle, pitch; /* out */
-	uint64_t bytes;		/* out */
-};
-
-struct dumb_map {
-	uint32_t handle, pad;
-	uint64_t offset; /* out: for mmap() */
-};
-
-#define DUMB_CREATE _IOWR('d', 0xb2, struct dumb_create)
-#define DUMB_MAP    _IOWR('d', 0xb3, struct dumb_map)
 
 static const char usage[] =
 	"[-e ENGINE] [-o OPENFLAG,...] [-w RWFLAG,...] [-f SEED] [-c SEED] [-k FILE]\n"
@@ -97,32 +83,14 @@ static char *find_vvar(void)
 	t_die("no [vvar] mapping");
 }
 
-/* A new buffer of at least @length bytes: where in the file it can be mapped. */
-static uint64_t make_dumb(int fd, size_t length)
-{
-	struct dumb_create create = {
-		.height = (length + T_PAGE - 1) / T_PAGE,
-		.width = T_PAGE / 4,
-		.bpp = 32,
-	};
-	struct dumb_map map = { 0 };
-
-	if (ioctl(fd, DUMB_CREATE, &create))
-		t_die("no buffer of the graphics card");
-	map.handle = create.handle;
-	if (ioctl(fd, DUMB_MAP, &map))
-		t_die("a buffer that cannot be mapped");
-	return map.offset;
-}
-
 /* Map one part at @at, return the address of its first byte; @ret_length its length. */
 static char *map_part(char *text, char *at, size_t *ret_length)
 {
 	int flags = MAP_SHARED | (at ? MAP_FIXED : 0), fd = -1;
 	int prot = PROT_READ | PROT_WRITE;
+	bool card = false, shown = false;
 	uint64_t offset, skip;
 	char *colon, *map;
-	bool dumb = false;
 
 	colon = strrchr(text, ':');
 	if (!colon)
@@ -143,9 +111,10 @@ static char *map_part(char *text, char *at, size_t *ret_length)
 		prot = PROT_READ;
 		text += 3;
 	}
-	if (!strncmp(text, "dumb=", 5)) {
-		dumb = true;
-		text += 5;
+	if (!strncmp(text, "card=", 5) || !strncmp(text, "shown=", 6)) {
+		card = true;
+		shown = *text == 's';
+		text = strchr(text, '=') + 1;
 	}
 	if (!strcmp(text, "host")) {
 		flags = (flags & MAP_FIXED) | MAP_PRIVATE | MAP_ANONYMOUS;
@@ -155,8 +124,8 @@ static char *map_part(char *text, char *at, size_t *ret_length)
 		if (fd < 0)
 			t_die("open %s", text);
 	}
-	if (dumb)
-		offset += make_dumb(fd, offset + *ret_length);
+	if (card)
+		offset += t_drm_buffer(fd, offset + *ret_length, shown);
 	map = mmap(at, skip + *ret_length, prot, flags, fd, offset - skip);
 	if (map == MAP_FAILED)
 		t_die("mmap %s", text);
