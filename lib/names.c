@@ -23,6 +23,7 @@ static const char *const reason_names[] = {
 	[PHYR_REASON_POLICY] = "policy",
 	[PHYR_REASON_PAGE_CACHE] = "page-cache",
 	[PHYR_REASON_SWITCHED_OFF] = "switched-off",
+	[PHYR_REASON_PERMISSION] = "permission",
 };
 
 static const char *const reason_texts[] = {
@@ -64,6 +65,9 @@ static const char *const reason_texts[] = {
 	[PHYR_REASON_SWITCHED_OFF] =
 		"the device, or a bridge on the way to it, is switched off or sleeps; "
 		"'phyr list' says how to switch it on",
+	[PHYR_REASON_PERMISSION] =
+		"the memory is mapped without the permission that the call needs (a read "
+		"stores to it), or a protection key forbids it; map it with PROT_WRITE",
 };
 
 static const char *const path_names[] = {

@@ -233,7 +233,7 @@ static inline void kshim_region_put(struct kshim_region *region)
 }
 /*
  * Append the ranges of a part of the region. -ENOENT: some of it is not known, or not
- * for this access, and the vector may have grown. -EFAULT: a protection key forbids it to
+ * for this access, and the vector may have grown. -EACCES: a protection key forbids it to
  * current. -ENOMEM. May sleep.
  */
 int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t len,

@@ -55,7 +55,10 @@ static int range_look(struct kshim_region *region, unsigned long uaddr, size_t *
 	}
 	if (ret)
 		kshim_vec_rewind(vec, &mark);
-	return ret;
+	if (ret != -EACCES)
+		return ret;
+	*ret_reason = PHYR_PERMISSION;
+	return -EFAULT;
 }
 
 /*

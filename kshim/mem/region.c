@@ -713,7 +713,7 @@ int kshim_region_look(struct kshim_region *region, unsigned long uaddr, size_t l
 		if (!n)
 			return -ENOENT;
 		if (extent.keyed && !region_permits(region, uaddr, n, write))
-			return -EFAULT;
+			return -EACCES;
 		hold.provider = region->provider[extent.slot];
 		ret = kshim_vec_add(vec, hold, PFN_PHYS(extent.pfn) + uaddr - region->start -
 				    ((u64)extent.page << PAGE_SHIFT), n);

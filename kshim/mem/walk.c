@@ -199,7 +199,7 @@ int kshim_walk_runs(struct vm_area_struct *vma, unsigned long uaddr, unsigned lo
 
 	if (!(vma->vm_flags & (write ? VM_WRITE : VM_READ)) ||
 	    !arch_vma_access_permitted(vma, write, false, false))
-		return -EFAULT;
+		return -EACCES;
 	ret = walk_driver(vma, uaddr, end, write, runs);
 	if (ret != -ENOENT)
 		return ret;

@@ -33,7 +33,7 @@ struct vm_area_struct *kshim_walk_vma(struct mm_struct *mm, unsigned long uaddr)
  * Add the runs from @uaddr on, both multiples of a page: at most to @end or the end of
  * the page table, or all of one larger leaf, which may go past @end. Ends early where
  * something is not mapped, or not with the access wanted; -EAGAIN when that is at
- * @uaddr, and a fault may help. -EFAULT: the VMA, or its protection key in current,
+ * @uaddr, and a fault may help. -EACCES: the VMA, or its protection key in current,
  * forbids the access; -ENODEV: what is mapped is not the device's, but the process's own
  * copy, or the driver says so; -ENOSPC.
  */

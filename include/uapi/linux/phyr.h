@@ -40,6 +40,7 @@ enum phyr_reason {
 	PHYR_POLICY = 11,		/* the mount's policy says no */
 	PHYR_PAGE_CACHE = 12,		/* pages of the file in host memory are in use */
 	PHYR_SWITCHED_OFF = 13,		/* device or a bridge to it decodes no memory */
+	PHYR_PERMISSION = 14,		/* the mapping or a protection key forbids it */
 	PHYR_NR_REASONS
 };
 

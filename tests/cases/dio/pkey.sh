@@ -12,4 +12,6 @@ truncate -s 64k host
 want='EFAULT 65536 EFAULT 65536 EFAULT EFAULT 65536 65536'
 t_is "$want" t_pkey "$T_DIR/f" host 64k
 t_is "$want" t_pkey "$T_MNT/f" host 64k
+before=$(t_refused_calls permission)
 t_is "$want" t_pkey "$T_MNT/f" "$PHYR_BAR" 64k
+[ $(($(t_refused_calls permission) - before)) -ge 4 ] || t_fail 'not counted'
