@@ -171,91 +171,19 @@ static int learn_own(struct kshim_region *region, struct learn_walk *walk,
 	return 0;
 }
 
-#define EXTENT_NR_MAX	((1U << 28) - 1)
-
-static bool learn_extent_joins(const struct kshim_extent *a, const struct kshim_extent *b)
-{
-	return a->page + a->nr == b->page && a->pfn + a->nr == b->pfn &&
-	       a->slot == b->slot && a->readable == b->readable &&
-	       a->writable == b->writable && a->keyed == b->keyed &&
-	       a->nr + b->nr <= EXTENT_NR_MAX;
-}
-
-/* Add the part of an extent that lies in the pages [from, to). */
-static void learn_map_add(struct kshim_map *map, struct kshim_extent extent, u64 from, u64 to)
-{
-	struct kshim_extent *last = map->nr ? &map->extent[map->nr - 1] : NULL;
-	u64 end = min_t(u64, extent.page + extent.nr, to);
-
-	from = max_t(u64, from, extent.page);
-	if (from >= end)
-		return;
-	extent.pfn += from - extent.page;
-	extent.page = from;
-	extent.nr = end - from;
-	if (last && learn_extent_joins(last, &extent)) {
-		last->nr += extent.nr;
-		return;
-	}
-	map->nr++;
-	map->extent[map->nr - 1] = extent;
-}
-
-/* The same in no more memory than it needs, if there is any. */
-static struct kshim_map *learn_map_trim(struct kshim_map *map)
-{
-	struct kshim_map *exact;
-
-	exact = kvmalloc(struct_size(exact, extent, map->nr), GFP_KERNEL_ACCOUNT);
-	if (!exact)
-		return map;
-	exact->nr = map->nr;
-	memcpy(exact->extent, map->extent, flex_array_size(map, extent, map->nr));
-	kvfree(map);
-	return exact;
-}
-
-/* Old map and walk in one; where both know something, the walk is newer. */
-static struct kshim_map *learn_map_merge(const struct kshim_map *old,
-				   const struct learn_walk *walk)
-{
-	unsigned int i = 0, w, max = (old ? old->nr : 0) + 2 * walk->nr;
-	struct kshim_map *map;
-	u64 at = 0, to;
-
-	map = kvmalloc(struct_size(map, extent, max), GFP_KERNEL);
-	if (!map)
-		return NULL;
-	map->nr = 0;
-	for (w = 0; w <= walk->nr; w++) {
-		to = w < walk->nr ? walk->extent[w].page : U64_MAX;
-		/* what the old map knows between the last run and this one */
-		for (; old && i < old->nr && old->extent[i].page < to; i++) {
-			learn_map_add(map, old->extent[i], at, to);
-			if (old->extent[i].page + old->extent[i].nr > to)
-				break;
-		}
-		if (w == walk->nr)
-			break;
-		learn_map_add(map, walk->extent[w], 0, U64_MAX);
-		at = walk->extent[w].page + walk->extent[w].nr;
-	}
-	return learn_map_trim(map);
-}
-
 /* The new map, within bounds: other regions are forgotten for it, then its own past. */
-static struct kshim_map *learn_map_new(struct kshim_region *region,
-				       const struct learn_walk *walk)
+static struct kshim_map *learn_map(struct kshim_region *region, const struct learn_walk *walk)
 {
 	const struct kshim_map *old = rcu_dereference_protected(region->map,
 						lockdep_is_held(&region->fill));
-	unsigned int nr_old = old ? old->nr : 0;
-	struct kshim_map *map = learn_map_merge(old, walk);
+	unsigned int nr_old = old ? old->nr_extents : 0;
+	struct kshim_map *map = kshim_map_learn(old, walk->extent, walk->nr);
 
-	if (!map || map->nr <= nr_old || kshim_ranges_make_room(map->nr - nr_old, region))
+	if (!map || map->nr_extents <= nr_old ||
+	    kshim_ranges_make_room(map->nr_extents - nr_old, region))
 		return map;
-	kvfree(map);
-	return learn_map_merge(NULL, walk);
+	kshim_map_free(map, old);
+	return kshim_map_learn(NULL, walk->extent, walk->nr);
 }
 
 static int learn_window(struct kshim_region *region, unsigned long uaddr,
@@ -282,7 +210,7 @@ static int learn_window(struct kshim_region *region, unsigned long uaddr,
 		kshim_region_forget(region);
 	if (ret)
 		return READ_ONCE(region->gate.closed) ? -ESTALE : ret;
-	map = learn_map_new(region, walk);
+	map = learn_map(region, walk);
 	return map ? kshim_region_publish(region, map, seq) : -ENOMEM;
 }
 

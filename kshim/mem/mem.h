@@ -15,6 +15,7 @@
 #include <linux/refcount.h>
 #include <linux/seqlock.h>
 
+#include "core/extent.h"
 #include "kshim.h"
 
 /* ------------------------------------------------------------ vec.c, range.c */
@@ -115,28 +116,71 @@ void kshim_watch_end(struct phyr_provider *provider);	/* any context */
 int kshim_watch_init(void);
 void kshim_watch_exit(void);
 
+/* -------------------------------------------------------------------- map.c */
+
+/* Some of a region's extents: never changed, and one page of memory at most. */
+struct kshim_chunk {
+	struct rcu_head rcu;
+	unsigned int nr;	/* not 0 */
+	struct kshim_extent extent[] __counted_by(nr);	/* sorted, disjoint */
+};
+
+struct kshim_part {
+	u64 page;		/* the first of the chunk's */
+	struct kshim_chunk *chunk;
+};
+
+/* What is known of a region's pages, in chunks that the map before or after may share. */
+struct kshim_map {
+	struct rcu_head rcu;
+	unsigned int nr_extents;	/* of all chunks */
+	unsigned int nr;	/* not 0 */
+	struct kshim_part part[] __counted_by(nr);	/* sorted */
+};
+
+/* The last part that begins at @page or before it, or the first. */
+static inline unsigned int kshim_map_part(const struct kshim_map *map, u64 page)
+{
+	unsigned int lo = 0, hi = map->nr, mid;
+
+	while (hi - lo > 1) {
+		mid = lo + (hi - lo) / 2;
+		if (page < map->part[mid].page)
+			hi = mid;
+		else
+			lo = mid;
+	}
+	return lo;
+}
+
+/* The extent with a page, or NULL; also when @map is. Under RCU, as is what it returns. */
+static inline const struct kshim_extent *kshim_map_find(const struct kshim_map *map, u64 page)
+{
+	const struct kshim_chunk *chunk;
+
+	if (unlikely(!map))
+		return NULL;
+	chunk = map->part[kshim_map_part(map, page)].chunk;
+	return kshim_extents_find(chunk->extent, chunk->nr, page);
+}
+
+/*
+ * The old map, if there is one, with @nr extents more, at least one; they are right where
+ * it says otherwise. NULL: no memory. May sleep; whoever calls keeps the old map.
+ */
+struct kshim_map *kshim_map_learn(const struct kshim_map *old,
+				  const struct kshim_extent *extent, unsigned int nr);
+/*
+ * Free a map, which may be NULL, once RCU lets go of it, but for what @other has of it: the
+ * one that was made of it or that it was made of; NULL: nothing. Any context.
+ */
+void kshim_map_free(struct kshim_map *map, const struct kshim_map *other);
+
 /* ----------------------------------------------------------------- region.c */
 
 #define KSHIM_REGION_PROVIDERS	8
 /* Mapped pages around the ones asked for are learned with them, in windows of: */
 #define KSHIM_WINDOW_BYTES	PMD_SIZE
-
-/* A run of pages that is one run of physical ones. */
-struct kshim_extent {
-	u64 page : 36;		/* from the start of the region */
-	u64 nr : 28;
-	u64 pfn : 40;
-	u64 slot : 4;		/* index of the region's provider */
-	u64 readable : 1;	/* by the VMA and the page tables */
-	u64 writable : 1;
-	u64 keyed : 1;		/* and only by threads that a protection key lets */
-};
-
-struct kshim_map {
-	struct rcu_head rcu;
-	unsigned int nr;
-	struct kshim_extent extent[] __counted_by(nr);	/* sorted, disjoint */
-};
 
 /*
  * The device memory of one VMA. Look-ups find it from its first use until its page
@@ -243,7 +287,8 @@ bool kshim_region_knows(struct kshim_region *region, unsigned long uaddr, size_t
 			bool write);
 /*
  * The map that was made while mmu_interval_read_begin() said @seq becomes that of the
- * region, which owns it, or is freed: -ESTALE, the page tables changed meanwhile.
+ * region, which owns it, or is freed: -ESTALE, the page tables changed meanwhile. Under
+ * region->fill, like the making of the map.
  */
 int kshim_region_publish(struct kshim_region *region, struct kshim_map *map,
 			 unsigned long seq);

@@ -196,12 +196,6 @@ bool kshim_region_exists(unsigned long uaddr)
 	return exists;
 }
 
-static void region_map_free(struct kshim_map *map)
-{
-	if (map)
-		kvfree_rcu(map, rcu);
-}
-
 static void region_discard(struct kshim_region *region)
 {
 	free_percpu(region->refs);
@@ -217,7 +211,7 @@ static void region_free(struct work_struct *work)
 	struct kshim_region *region = container_of(work, struct kshim_region, work);
 	unsigned int i;
 
-	kvfree(rcu_dereference_protected(region->map, true));
+	kshim_map_free(rcu_dereference_protected(region->map, true), NULL);
 	for (i = 0; i < region->nr_providers; i++)
 		kshim_provider_put(region->provider[i]);
 	raw_spin_lock(&regions_lock);
@@ -287,7 +281,7 @@ static bool region_close(struct kshim_region *region)
 	WRITE_ONCE(region->gate.closed, true);
 	atomic_dec(&nr_regions);
 	if (map)
-		atomic_long_sub(map->nr, &nr_ranges);
+		atomic_long_sub(map->nr_extents, &nr_ranges);
 	region_unlink(region);
 	return true;
 }
@@ -614,22 +608,6 @@ struct kshim_region *kshim_region_get(unsigned long uaddr)
 
 /* ------------------------------------------------------------------ the map */
 
-static const struct kshim_extent *region_map_find(const struct kshim_map *map, u64 page)
-{
-	unsigned int lo = 0, hi = map ? map->nr : 0, mid;
-
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (page < map->extent[mid].page)
-			hi = mid;
-		else if (page - map->extent[mid].page >= map->extent[mid].nr)
-			lo = mid + 1;
-		else
-			return &map->extent[mid];
-	}
-	return NULL;
-}
-
 /*
  * What the map knows at @uaddr, for an access: bytes, 0 when nothing. Copied out, for
  * the map may go.
@@ -642,7 +620,7 @@ static size_t region_at(struct kshim_region *region, unsigned long uaddr, bool w
 	size_t bytes = 0;
 
 	rcu_read_lock();
-	extent = region_map_find(rcu_dereference(region->map), off >> PAGE_SHIFT);
+	extent = kshim_map_find(rcu_dereference(region->map), off >> PAGE_SHIFT);
 	if (extent && (write ? extent->writable : extent->readable)) {
 		*ret_extent = *extent;
 		bytes = ((u64)(extent->page + extent->nr) << PAGE_SHIFT) - off;
@@ -663,7 +641,7 @@ bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr
 	if (!region)
 		goto unlock;
 	off = uaddr - region->start;
-	extent = region_map_find(rcu_dereference_sched(region->map), off >> PAGE_SHIFT);
+	extent = kshim_map_find(rcu_dereference_sched(region->map), off >> PAGE_SHIFT);
 	if (!extent || extent->keyed || !(write ? extent->writable : extent->readable))
 		goto unlock;
 	into = off - ((u64)extent->page << PAGE_SHIFT);
@@ -740,18 +718,19 @@ bool kshim_region_knows(struct kshim_region *region, unsigned long uaddr, size_t
 int kshim_region_publish(struct kshim_region *region, struct kshim_map *map,
 			 unsigned long seq)
 {
-	struct kshim_map *old;
+	struct kshim_map *old = rcu_dereference_protected(region->map,
+						lockdep_is_held(&region->fill));
 
 	spin_lock(&region->lock);
 	if (region->gate.closed || mmu_interval_read_retry(&region->mni, seq)) {
 		spin_unlock(&region->lock);
-		kvfree(map);
+		kshim_map_free(map, old);
 		return -ESTALE;
 	}
-	old = rcu_replace_pointer(region->map, map, lockdep_is_held(&region->lock));
-	atomic_long_add((long)map->nr - (old ? old->nr : 0), &nr_ranges);
+	rcu_assign_pointer(region->map, map);
+	atomic_long_add((long)map->nr_extents - (old ? old->nr_extents : 0), &nr_ranges);
 	spin_unlock(&region->lock);
-	region_map_free(old);
+	kshim_map_free(old, map);
 	return 0;
 }
 
@@ -766,6 +745,7 @@ static int regions_show(struct seq_file *m, void *v)
 
 	seq_printf(m, "regions %ld\nranges %ld\nbytes %zu\n", regions, ranges,
 		   regions * (sizeof(struct kshim_region) + sizeof(struct kshim_map) +
+			      sizeof(struct kshim_part) + sizeof(struct kshim_chunk) +
 			      num_possible_cpus() *
 			      (sizeof(struct kshim_visits) + sizeof(long))) +
 		   ranges * sizeof(struct kshim_extent));
