@@ -116,16 +116,18 @@ static enum phyr_reason dio_allow(struct kshim_dio *dio, const struct dio_args *
 
 /*
  * The original way was not taken, or has refused the buffer: look at it. -ENXIO: there is
- * nothing for phyr to do, and what the original way gave stands.
+ * nothing for phyr to do, and what the original way gives stands; also when it is
+ * PHYR_PERMISSION that is in the way, which is nothing at the end of the file.
  */
-static int dio_learn(struct kshim_dio *dio, const struct dio_args *args)
+static int dio_learn(struct kshim_dio *dio, const struct dio_args *args,
+		     enum phyr_reason *ret_reason)
 {
-	enum phyr_reason reason = PHYR_DIRECT;
-	int ret = kshim_dio_learn(&dio->first.vec, args->iter, !dio->write, &reason);
+	int ret = kshim_dio_learn(&dio->first.vec, args->iter, !dio->write, ret_reason);
 
 	/* neither a host buffer with a bad address nor a hole in the file is of note */
-	if (ret && reason != PHYR_DIRECT)
-		kshim_count(dio->io.stats, dio->write, reason, iov_iter_count(args->iter));
+	if (ret && *ret_reason != PHYR_DIRECT && *ret_reason != PHYR_PERMISSION)
+		kshim_count(dio->io.stats, dio->write, *ret_reason,
+			    iov_iter_count(args->iter));
 	else if (ret == -EFAULT || (!ret && !kshim_vec_has(&dio->first.vec, true)))
 		ret = -ENXIO;
 	return ret;
@@ -206,12 +208,16 @@ static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args,
 			vanilla = ret;
 			tried = true;
 		}
-		ret = nofault ? dio_look(dio, args) : dio_learn(dio, args);
-		if (ret) {
-			if (ret == -ENXIO)
-				ret = tried ? vanilla : dio_original(args);
+		reason = PHYR_DIRECT;
+		ret = nofault ? dio_look(dio, args) : dio_learn(dio, args, &reason);
+		if (ret == -ENXIO) {
+			ret = tried ? vanilla : dio_original(args);
+			if (reason != PHYR_DIRECT && (tried || ret == -EFAULT))
+				kshim_count(dio->io.stats, dio->write, reason, count);
 			goto free_dio;
 		}
+		if (ret)
+			goto free_dio;
 		dio->pinned = kshim_vec_has(&dio->first.vec, false);
 	}
 	ret = 0;

@@ -242,14 +242,18 @@ int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t l
 		.runs.run = run, .runs.max = ARRAY_SIZE(run),
 		.extent = extent, .max = ARRAY_SIZE(extent),
 	};
+	enum phyr_reason reason = PHYR_DIRECT;
 	int ret;
 
 	mutex_lock(&region->fill);
-	ret = learn_window(region, uaddr, uaddr + len, write, &walk, ret_reason);
+	ret = learn_window(region, uaddr, uaddr + len, write, &walk, &reason);
 	if (ret == -ENOSPC)
-		ret = learn_window_many(region, uaddr, uaddr + len, write, ret_reason);
+		ret = learn_window_many(region, uaddr, uaddr + len, write, &reason);
 	mutex_unlock(&region->fill);
 	if (ret == -ENOMEM)
-		*ret_reason = PHYR_NO_MEMORY;
+		reason = PHYR_NO_MEMORY;
+	/* what was in the way of a try that is repeated is none */
+	if (ret == -ENOMEM || (ret == -EFAULT && reason != PHYR_DIRECT))
+		*ret_reason = reason;
 	return ret;
 }

@@ -80,12 +80,13 @@ struct kshim_map *kshim_map_learn(const struct kshim_map *old,
 	struct kshim_extent *was, *now;
 	struct kshim_map *map;
 
-	/* the chunks that may overlap or touch what is new */
+	/* the chunks that may overlap or touch what is new, or one to go on with */
 	if (old) {
 		at = end = kshim_map_part(old, extent[0].page);
-		for (; end < old->nr &&
-		       old->part[end].page <= kshim_extent_end(&extent[nr - 1]); end++)
-			nr_was += old->part[end].chunk->nr;
+		do
+			nr_was += old->part[end++].chunk->nr;
+		while (end < old->nr &&
+		       old->part[end].page <= kshim_extent_end(&extent[nr - 1]));
 	}
 	was = kvmalloc_array(2 * (nr_was + nr), sizeof(*was), GFP_KERNEL);
 	if (!was)

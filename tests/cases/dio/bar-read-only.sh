@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: a BAR mapped read-only is EFAULT for a read into it, which is counted, and a source for writes
-# red: ignore the permissions of the mapping for a read; give no reason for -EACCES
+# red: ignore the permissions of the mapping for a read; give no reason for -EACCES, or give it before the end of the file
 # fs: any
 . "$T_LIB"
 
@@ -23,3 +23,6 @@ t_data is-pattern "$T_DIR/w" 0 1m 5
 truncate -s 1m "$T_DIR/hole"
 t_is_refused permission t_call read "$T_MNT/hole" 0 "ro=$PHYR_BAR:0:64k"
 t_data is-pattern "$PHYR_BAR" 0 1m 5
+
+# Where the file ends, nothing is to be stored, also when phyr knows the memory.
+t_is 'EFAULT 0' t_call -x "truncate -s 0 '$T_DIR/hole'" read "$T_MNT/hole" 0 "ro=$PHYR_BAR:0:64k"
