@@ -16,7 +16,7 @@ mkdir at
 touch "$T_DIR"/{quick,held}
 fs_start "$T_DIR" at
 python3 - "$T_DIR/held" "$server" "$pid" <<'END' || exit 1
-import fcntl, os, signal, sys, threading, time
+import collections, fcntl, os, signal, sys, threading, time
 
 held, server, pid = sys.argv[1:]
 signal.alarm(220)
@@ -26,10 +26,19 @@ threading.stack_size(64 << 10)
 def nr_threads():
     return len(os.listdir(f"/proc/{server}/task"))
 
+# In which functions of the kernel the threads of a process wait
+def where(process):
+    functions = collections.Counter()
+    for thread in os.listdir(f"/proc/{process}/task"):
+        with open(f"/proc/{process}/task/{thread}/stack") as stack:
+            functions[" ".join(line.split()[1].split("+")[0] for line in stack)] += 1
+    return functions
+
 def wait(what, seconds, done):
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:
+            print("daemon:", where(server), "callers:", where("self"), sep="\n")
             sys.exit(f"{what}: not after {seconds} s, {nr_threads()} threads")
         time.sleep(0.01)
 

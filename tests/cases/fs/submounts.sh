@@ -229,4 +229,5 @@ timeout 30 bash -c 'for i in 1 2 3; do ls -lR at/x at/s at/m* at/n*; done' >/dev
 kill -CONT "$bindfs"
 [ "$(ls at/stuck | wc -l)" = 100 ] || fail 'stuck for good'
 unmount at
-umount src/d/stuck inner
+unmount src/d/stuck # once the daemon has ended
+unmount inner
