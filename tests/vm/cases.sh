@@ -268,6 +268,8 @@ test_boot() {
 			elif [ ${#test_failed[@]} = 0 ]; then
 				test_end "all:$kind/kernel-log" 1 0 "${vm_result:-the guest gave up}"
 			fi
+		elif [ ${#test_left[@]} -gt 0 ]; then
+			test_end "${test_left[0]}" 1 0 "the guest ended without a word about it"
 		fi
 		if [ ${#test_failed[@]} -gt 0 ]; then
 			test_explain

@@ -247,7 +247,6 @@ vm_start() {
 	: >"$vm_log/console"
 	vm_children=()
 	vm_owner=$BASHPID
-	vm_line='' vm_part=''
 
 	# Opened for both directions so that neither end waits for the other to appear.
 	exec {vm_verdict}<>"$vm_dir/verdict"
@@ -262,6 +261,8 @@ vm_start() {
 		cat "$vm_dir/err" >"$vm_log/err" &
 		vm_children+=($!)
 	fi
+	vm_clock &
+	vm_children+=($!)
 	vm_serve &
 	vm_children+=($!)
 
@@ -278,49 +279,52 @@ vm_start() {
 	vm_pid=$!
 }
 
+# Says "tick" each second to those who read the ports. They cannot use "read -t": when the time
+# is over just as a line ends, bash forgets that it did, and makes one line of it and the next.
+vm_clock() {
+	local verdict call
+
+	exec {verdict}<>"$vm_dir/verdict" {call}<>"$vm_dir/call.out"
+	while sleep 1 && kill -0 "$vm_owner" 2>/dev/null; do
+		echo tick >&"$verdict"
+		echo tick >&"$call"
+	done
+}
+
 # Answers phyr.call: one line in (quoted words), one line out (status, base64 output).
 vm_serve() {
-	local in out reply status
+	local in out line reply status
 
 	exec {in}<>"$vm_dir/call.out" {out}<>"$vm_dir/call.in"
-	while kill -0 "$vm_owner" 2>/dev/null; do
-		# Wakes up to see whether the lab is still there.
-		vm_read "$in" 5 || continue
+	while IFS= read -r -u "$in" line; do
+		# the clock, which wakes it up to see whether the lab is still there
+		if [ "$line" = tick ]; then
+			kill -0 "$vm_owner" 2>/dev/null || return
+			continue
+		fi
 		reply=$(
 			export BAR_FILE=$vm_dir/bar BAR2_FILE=$vm_dir/bar2
 			export HOST_DIR=$vm_dir/host SOURCE_FILE=$vm_dir/job/source
-			eval "exec bash -u -o pipefail $vm_dir/tests/vm/host.sh $vm_line" 2>&1 {in}<&- {out}>&-
+			eval "exec bash -u -o pipefail $vm_dir/tests/vm/host.sh $line" 2>&1 {in}<&- {out}>&-
 		)
 		status=$?
 		printf '%d %s\n' "$status" "$(printf '%s' "$reply" | base64 -w 0)" >&"$out"
 	done
 }
 
-# vm_read FD SECONDS - the next line of a port into vm_line. Fails when the time is over
-# before its end; what came of it is kept for the next call.
-vm_read() {
-	local part status
-
-	IFS= read -r -t "$2" -u "$1" part
-	status=$?
-	vm_part+=$part
-	[ $status = 0 ] || return
-	vm_line=$vm_part vm_part=
-}
-
 vm_watch() {
-	local start=$SECONDS heard=$SECONDS limit
+	local start=$SECONDS heard=$SECONDS limit line
 	local silence=$((150 * vm_slow))
 
 	[ -z "$vm_icount" ] || silence=300
 	vm_deadline=0
-	while :; do
-		if vm_read "$vm_verdict" 1; then
+	while IFS= read -r -u "$vm_verdict" line; do
+		if [ "$line" != tick ]; then
 			heard=$SECONDS
-			case $vm_line in
-			"exit "*) return "${vm_line#exit }" ;;
+			case $line in
+			"exit "*) return "${line#exit }" ;;
 			alive) ;;
-			*) "$vm_on_line" "$vm_line" ;;
+			*) "$vm_on_line" "$line" ;;
 			esac
 			continue
 		fi
