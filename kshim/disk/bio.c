@@ -281,10 +281,10 @@ static int bio_start(struct phyr_bio *bio)
 	if (bio_iter_has_device(it)) {
 		bio->io.disk = kshim_disk_enter(bio->bdev, &reason);
 		if (!bio->io.disk)
-			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EHOSTUNREACH;
-		reason = kshim_iter_reach(&it, &bio->io);
-		if (reason != PHYR_DIRECT)
-			return reason == PHYR_NO_MEMORY ? -ENOMEM : -EHOSTUNREACH;
+			return kshim_reach_error(reason);
+		ret = kshim_reach_error(kshim_iter_reach(&it, &bio->io));
+		if (ret)
+			return ret;
 	}
 	return kshim_queue(&bio->io, &xfer);
 }

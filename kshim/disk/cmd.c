@@ -665,8 +665,8 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 		return ret;
 	if (!kshim_nvme_enter(io->disk->nvme))
 		return -EIO;
-	if (io->provider != provider && kshim_io_reach(io, provider) != PHYR_DIRECT)
-		ret = -EHOSTUNREACH;
+	if (io->provider != provider)
+		ret = kshim_reach_error(kshim_io_reach(io, provider));
 	limit = ret ? 0 : kshim_cmd_bytes(io->disk);
 	while (!ret && len) {
 		bytes = kshim_split_bytes(sector, len, limit, q->limits.chunk_sectors);

@@ -143,6 +143,13 @@ void kshim_pairs_drop_provider(struct phyr_provider *provider);
 void kshim_pairs_drop_nvme(struct kshim_nvme *nvme);
 /* May the io's disk reach this device memory? Keeps the address in the io. May sleep. */
 enum phyr_reason kshim_io_reach(struct phyr_io *io, struct phyr_provider *provider);
+/* What it is for a transfer: -EHOSTUNREACH, or -ENOMEM when the next may differ. */
+static inline int kshim_reach_error(enum phyr_reason reason)
+{
+	if (likely(reason == PHYR_DIRECT))
+		return 0;
+	return reason == PHYR_NO_MEMORY ? -ENOMEM : -EHOSTUNREACH;
+}
 
 /* -------------------------------------------------------------- cmd.c, bio.c */
 

@@ -217,7 +217,7 @@ static int dma_link_device(struct dma_link *link, const struct phyr_hold *hold,
 		dma_seg_append(dma, addr, len);
 		return 0;
 	default:
-		return -EREMOTEIO;
+		return link->route.reason == PHYR_NO_MEMORY ? -ENOMEM : -EREMOTEIO;
 	}
 }
 
