@@ -84,6 +84,40 @@ t_unmute() {
 	setpci -s "$1" CAP_MSIX+2.w=0:4000
 }
 
+# t_bar_again PCI - removes a device without a driver, and finds it again, as if it were new
+t_bar_again() {
+	local try
+
+	echo 1 >"/sys/bus/pci/devices/$1/remove"
+	echo 1 >/sys/bus/pci/rescan
+	for try in {1..50}; do
+		[ ! -e "/sys/bus/pci/devices/$1/resource2_wc" ] || break
+		t_pause 0.1
+	done
+	echo 1 >"/sys/bus/pci/devices/$1/enable"
+}
+
+# t_bound DISK PCI - a disk's driver is given back what it was unbound from
+t_bound() {
+	local try
+
+	echo "$2" >/sys/bus/pci/drivers/nvme/bind
+	for try in {1..100}; do
+		[ ! -b "$1" ] || return 0
+		t_pause 0.1
+	done
+	t_fail "the disk does not come back"
+}
+
+# t_break KEY=VALUE... - a fault of kshim/test/phyr_fault.c; t_mend ends it
+t_break() {
+	insmod "$PHYR_MODDIR/phyr_fault.ko" "$@"
+}
+
+t_mend() {
+	rmmod phyr_fault
+}
+
 # t_stat KEY - one value of phyr stat --json, by its jq path
 t_stat() {
 	phyr stat --json | jq -r "$1"

@@ -228,6 +228,7 @@ suite_clean() {
 		echo "processes that cannot be killed"
 		return 1
 	}
+	[ ! -e /sys/module/phyr_fault ] || rmmod phyr_fault
 	suite_mount_points
 	for mnt in $found; do
 		[[ $suite_mounts = *" $mnt "* || $mnt = /run/credentials/* ]] || umount "$mnt" || umount -l "$mnt"
