@@ -84,6 +84,19 @@ t_unmute() {
 	setpci -s "$1" CAP_MSIX+2.w=0:4000
 }
 
+# t_deafen DISK - its controller hears no command for the disk any more, and is well
+# otherwise, until it is reset: its submission queues are gone without its driver's knowledge
+t_deafen() {
+	local name=${1#/dev/} count queue
+
+	name=${name%n*}
+	read -r count <"/sys/class/nvme/$name/queue_count"
+	for ((queue = 1; queue < count; queue++)); do
+		nvme admin-passthru "/dev/$name" --opcode=0 --cdw10=$queue >/dev/null 2>&1 ||
+			t_fail "the disk keeps its queue $queue"
+	done
+}
+
 # t_bar_again PCI - removes a device without a driver, and finds it again, as if it were new
 t_bar_again() {
 	local try
