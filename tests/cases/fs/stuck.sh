@@ -6,7 +6,7 @@
 # iommu: any
 # host: yes
 # fs: any
-# time: 600
+# time: 300
 
 # shellcheck source=tests/vm/fs.sh
 . "${0%/*}/../../vm/fs.sh"
@@ -25,7 +25,7 @@ python3 - "$T_DIR/held" "$server" "$pid" <<'END' || exit 1
 import collections, fcntl, os, signal, sys, threading, time
 
 held, server, pid = sys.argv[1:]
-signal.alarm(580)
+signal.alarm(280) # for whoever waits for an answer that never comes
 signal.signal(signal.SIGIO, signal.SIG_IGN) # that somebody wants the lease
 threading.stack_size(64 << 10)
 
@@ -59,7 +59,7 @@ def caller():
         errors.append(error.errno)
 
 def callers(nr):
-    threads = [threading.Thread(target=caller) for i in range(nr)]
+    threads = [threading.Thread(target=caller, daemon=True) for i in range(nr)]
     for thread in threads:
         thread.start()
     return threads
@@ -68,11 +68,11 @@ def quick():
     start = time.monotonic()
     os.stat("at/quick")
     seconds = time.monotonic() - start
-    if seconds > 5:
+    if seconds > 30: # of slow machines, which start 512 threads meanwhile
         sys.exit(f"{seconds} s to answer, {nr_threads()} threads")
     return seconds
 
-for i in range(200):
+for i in range(100):
     os.stat("at/quick")
     os.close(os.open("at/new", os.O_CREAT))
     os.unlink("at/new")
@@ -84,7 +84,7 @@ fcntl.fcntl(lease, fcntl.F_SETLEASE, fcntl.F_WRLCK)
 start = time.monotonic()
 threads = callers(512)
 seconds = quick()
-wait("512 stuck", 30, lambda: nr_threads() > 512)
+wait("512 stuck", 60, lambda: nr_threads() > 512)
 print(f"512 callers are stuck after {time.monotonic() - start:.2f} s;",
       f"answers after {seconds:.3f} s and {quick():.3f} s")
 fcntl.fcntl(lease, fcntl.F_SETLEASE, fcntl.F_UNLCK)
