@@ -135,8 +135,8 @@ test_places() {
 # All combinations of on, at and fs, with --full; otherwise as many as it takes for each of
 # them to occur, and by the name of the case which with which: over all cases each pair of a
 # kernel, an IOMMU and a filesystem occurs. Where one filesystem tells it all, but both are
-# at hand, it is one of them; and what runs on this machine's own kernel, too, runs on one of
-# the others.
+# at hand, it is one of them; and what runs on this machine's own kernel, too, on both
+# filesystems, runs on one of the others and one of these.
 test_combine() {
 	local kernel iommu type nr=${#on[@]} i hash
 
@@ -154,7 +154,8 @@ test_combine() {
 	hash=${hash%% *}
 	[ -z "$native" ] || nr=1
 	[ $nr -ge ${#at[@]} ] || nr=${#at[@]}
-	[ "$any" = any ] || [ $nr -ge ${#fs[@]} ] || nr=${#fs[@]}
+	[ "$any" = any ] || [ "$native $kind" = "yes shared" ] || [ $nr -ge ${#fs[@]} ] ||
+		nr=${#fs[@]}
 	for ((i = 0; i < nr; i++)); do
 		echo "${on[(i + hash / 4) % ${#on[@]}]} ${at[(i + hash) % ${#at[@]}]}" \
 			"${fs[(i + hash / 2) % ${#fs[@]}]} $kind"
