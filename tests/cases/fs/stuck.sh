@@ -46,7 +46,7 @@ def wait(what, seconds, done):
         if time.monotonic() > end:
             print("daemon:", where(server), "callers:", where("self"), sep="\n")
             sys.exit(f"{what}: not after {seconds} s, {nr_threads()} threads")
-        time.sleep(0.01)
+        time.sleep(0.2)
 
 # Opening a file on which somebody has a lease waits in the source
 lease = os.open(held, os.O_RDWR)
