@@ -59,9 +59,8 @@ static long learn_walk_part(struct kshim_region *region, unsigned long at,
 			ret = faults++ < LEARN_FAULTS ? kshim_walk_fault(mm, at, write) : -EFAULT;
 			if (ret)
 				return ret;
-		} else if (ret == -ENODEV || ret == -EACCES) {
-			*ret_reason = ret == -EACCES ? PHYR_PERMISSION :
-						       PHYR_NOT_DEVICE_MEMORY;
+		} else if (ret == -ENODEV) {
+			*ret_reason = PHYR_NOT_DEVICE_MEMORY;
 			return -EFAULT;
 		} else {
 			return ret;

@@ -303,7 +303,8 @@ void kshim_regions_exit(void);
 
 /*
  * Make it known: a part of one window. May sleep. @ret_reason tells why -EFAULT when
- * it is not the caller's mistake. -ESTALE: the region was closed meanwhile, or is now,
+ * it is not the caller's mistake. -EACCES: the mapping or a protection key forbids the
+ * access. -ESTALE: the region was closed meanwhile, or is now,
  * because its memory is none of a device any more; get a new one.
  */
 int kshim_region_fill(struct kshim_region *region, unsigned long uaddr, size_t len,

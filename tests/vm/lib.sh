@@ -99,9 +99,14 @@ t_deafen() {
 
 # t_bar_again PCI - removes a device without a driver, and finds it again, as if it were new
 t_bar_again() {
+	echo 1 >"/sys/bus/pci/devices/$1/remove"
+	t_bar_back "$1"
+}
+
+# t_bar_back PCI - finds a removed device again
+t_bar_back() {
 	local try
 
-	echo 1 >"/sys/bus/pci/devices/$1/remove"
 	echo 1 >/sys/bus/pci/rescan
 	for try in {1..50}; do
 		[ ! -e "/sys/bus/pci/devices/$1/resource2_wc" ] || break

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: memory whose pages are scattered over a BAR has the right data, learned in any order
-# red: let kshim_map_learn() take one chunk too few of the old map; or kshim_map_free() one more
+# red: let kshim_map_free() free all chunks, also those that the other map has
 # fs: any
 # time: 120
 . "$T_LIB"

@@ -39,11 +39,7 @@ for round in 1 2; do
 	t_data pattern "$T_DIR/f" 0 1m 1
 	sync
 	t_is_direct 1048576 t_call -c 1 read "$T_MNT/f" 0 "$PHYR_BAR:0:1m"
-	echo "$pci" >/sys/bus/pci/drivers/nvme/bind
-	for try in {1..100}; do
-		[ -b "$PHYR_DISK2" ] && break
-		sleep 0.1
-	done
+	t_bound "$PHYR_DISK2" "$pci"
 	mkfs.ext4 -q -F -O ^has_journal "$PHYR_DISK2" 256m
 	mount "$PHYR_DISK2" "$mnt"
 	phyrfs "$mnt" "$phyr"

@@ -40,11 +40,6 @@ kill -0 $remover || t_fail "the BAR went away with a read in flight"
 
 t_unmute "$pci"
 t_within 5 tail -s 0.1 --pid=$reader --pid=$remover -f /dev/null
-echo 1 >/sys/bus/pci/rescan
-for try in {1..50}; do
-	[ ! -e "$PHYR_BAR" ] || break
-	t_pause 0.1
-done
-echo 1 >"/sys/bus/pci/devices/$PHYR_BAR_PCI/enable"
+t_bar_back "$PHYR_BAR_PCI"
 t_is_direct 65536 t_call -c 1 read "$mnt/f" 0 "$PHYR_BAR:0:64k"
 state_umount "$mnt" "$dir"
