@@ -110,7 +110,9 @@ vm_arguments() {
 		vm_args+=(-accel tcg,thread=multi -smp 2 -cpu max)
 	fi
 	cmdline="console=ttyS0 loglevel=5 panic=-1 oops=panic mitigations=off audit=0 apparmor=0"
-	cmdline+=" tsc=reliable random.trust_cpu=on"
+	# QEMU before 8 translates a program anew each time that it starts at other addresses,
+	# and that is what most of its start costs.
+	cmdline+=" tsc=reliable random.trust_cpu=on norandmaps"
 	# To stop the tick while idle and to start it again costs by how long that was, which
 	# with a real disk is too short for it.
 	[ -z "$vm_icount" ] || cmdline+=" nohz=off"
