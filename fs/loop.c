@@ -196,8 +196,7 @@ static void thread_taken(struct loop_thread *thread, uint32_t id)
 	pthread_mutex_lock(&loop->lock);
 	thread_set(thread, WORKING);
 	loop_note_caller(loop, id);
-	/* no caller is to wait for what nobody waits for, RELEASE and FORGET */
-	if (nr[READING] + nr[WORKING] < loop->nr_wanted || (!id && !nr[READING]))
+	if (nr[READING] + nr[WORKING] < loop->nr_wanted)
 		loop_let_out(loop);
 	if (!nr[READING] && !loop->watching) {
 		loop->watching = true;
