@@ -65,9 +65,8 @@ static inline int kshim_sector_to_lba(u64 abs_sector, u64 bytes, u8 lba_shift,
 
 	if (lba_shift < KSHIM_SECTOR_SHIFT || lba_shift > 31)
 		return -EINVAL;
-	if (abs_sector & ((1ull << (lba_shift - KSHIM_SECTOR_SHIFT)) - 1))
-		return -EINVAL;
-	if (bytes & ((1ull << lba_shift) - 1))
+	/* of a sector only the low bits count, which the shift keeps */
+	if ((abs_sector << KSHIM_SECTOR_SHIFT | bytes) & ((1ull << lba_shift) - 1))
 		return -EINVAL;
 	nlb = bytes >> lba_shift;
 	if (nlb == 0 || nlb > KSHIM_MAX_NLB)

@@ -14,8 +14,7 @@
 #include "disk/nvme_private.h"
 
 #define CMD_SEGS		16	/* DMA ranges of one command */
-#define CMD_LIST_PAGES		5	/* 5 * 511 entries: above 8 MiB */
-#define CMD_BYTES_MAX		(8UL << 20)
+#define CMD_LIST_PAGES		5	/* 5 * 511 entries: above KSHIM_CMD_BYTES_MAX */
 #define CMD_LOOK		4	/* idle commands that are looked at for a list */
 #define CMD_REPEATS		5	/* the driver's default, nvme_core.max_retries */
 #define CMD_REPEAT_TICK		(HZ / 10)
@@ -45,7 +44,7 @@ struct kshim_cmd {
 	struct kshim_seg seg[CMD_SEGS];
 	struct list_head list;		/* nvme->repeats, under its lock; with: */
 	unsigned long due;		/* jiffies */
-	struct nvme_command nc;
+	struct nvme_command nc;		/* what cmd_fill() does not set stays 0 */
 };
 
 static struct kmem_cache *cmd_cache;
@@ -133,6 +132,7 @@ static struct kshim_cmd *cmd_get(struct kshim_nvme *nvme, unsigned int nr_pages,
 		cmd->known = 0;
 		cmd->segs.seg = cmd->seg;
 		cmd->segs.max = CMD_SEGS;
+		memset(&cmd->nc, 0, sizeof(cmd->nc));
 	}
 	for (; cmd->nr_pages < nr_pages; cmd->nr_pages++) {
 		page = &cmd->page[cmd->nr_pages];
@@ -276,7 +276,6 @@ static enum rq_end_io_ret cmd_end(KSHIM_END_IO_ARGS)
 		kshim_count(io->stats, cmd->write, PHYR_SWITCHED_OFF, cmd->bytes);
 		cmd_fail(cmd, -EIO);
 	} else if (cmd_may_repeat(cmd, rq->q, nr->status)) {
-		cmd->nc = *nr->cmd;
 		cmd_repeat_in(cmd, cmd_repeat_delay(cmd, nr->status));
 	} else {
 		if (nr->status)
@@ -302,22 +301,28 @@ static size_t cmd_segs(struct kshim_cmd *cmd, struct phyr_iter it, size_t max, u
 	return done;
 }
 
+/* Not inline, here and below: the short way would clear its cursors each time. */
+static noinline size_t cmd_fit_segs(struct kshim_cmd *cmd, const struct kshim_xfer *xfer,
+				    size_t max, u64 delta)
+{
+	struct kshim_seg_iter it;
+
+	max = cmd_segs(cmd, *xfer->iter, max, delta);
+	kshim_seg_iter_init(&it, &cmd->segs);
+	return kshim_prp_fit(&it, max, bdev_logical_block_size(xfer->bdev));
+}
+
 /* How much of the front of @xfer, at most @max, the command can carry. */
 static size_t cmd_fit(struct kshim_cmd *cmd, const struct kshim_xfer *xfer, size_t max,
 		      u64 delta)
 {
-	unsigned int block = bdev_logical_block_size(xfer->bdev);
-	struct kshim_seg_iter it;
 	u64 addr = phyr_iter_addr(xfer->iter) + delta;
 
-	if (likely(phyr_iter_contig(xfer->iter) >= max && !(addr & 3))) {
-		cmd->seg[0] = (struct kshim_seg){ .addr = addr, .len = max };
-		cmd->segs.nr = 1;
-		return round_down(max, block);
-	}
-	max = cmd_segs(cmd, *xfer->iter, max, delta);
-	kshim_seg_iter_init(&it, &cmd->segs);
-	return kshim_prp_fit(&it, max, block);
+	if (unlikely(phyr_iter_contig(xfer->iter) < max || addr & 3))
+		return cmd_fit_segs(cmd, xfer, max, delta);
+	cmd->seg[0] = (struct kshim_seg){ .addr = addr, .len = max };
+	cmd->segs.nr = 1;
+	return round_down(max, bdev_logical_block_size(xfer->bdev));
 }
 
 /* Does the list page hold what a single range needs from its second page on? */
@@ -326,24 +331,33 @@ static bool cmd_knows(const struct kshim_cmd *cmd, u64 second, u32 nr)
 	return cmd->segs.nr == 1 && nr <= cmd->nr_known && cmd->known == second;
 }
 
+/* Returns prp2. */
+static noinline u64 cmd_prp_build(struct kshim_cmd *cmd, u64 second, u32 nr)
+{
+	struct kshim_seg_iter it;
+	u64 prp1, prp2;
+
+	kshim_seg_iter_init(&it, &cmd->segs);
+	kshim_prp_build(&it, cmd->bytes, cmd->page, &prp1, &prp2);
+	if (nr > 1) {
+		cmd->known = second;
+		cmd->nr_known = cmd->segs.nr == 1 && nr <= KSHIM_PRP_ENTRIES ? nr : 0;
+	}
+	return prp2;
+}
+
 static void cmd_prps(struct kshim_cmd *cmd, struct nvme_rw_command *rw)
 {
 	u64 prp1 = cmd->seg[0].addr, prp2 = 0;
 	u64 second = round_down(prp1, KSHIM_PRP_BYTES) + KSHIM_PRP_BYTES;
 	u32 nr = DIV_ROUND_UP(cmd->bytes + offset_in_page(prp1), KSHIM_PRP_BYTES) - 1;
-	struct kshim_seg_iter it;
 
 	if (!nr) {
 		/* all in the first page */
 	} else if (nr > 1 && cmd_knows(cmd, second, nr)) {
 		prp2 = cmd->page->dma;
 	} else {
-		kshim_seg_iter_init(&it, &cmd->segs);
-		kshim_prp_build(&it, cmd->bytes, cmd->page, &prp1, &prp2);
-		if (nr > 1) {
-			cmd->known = second;
-			cmd->nr_known = cmd->segs.nr == 1 && nr <= KSHIM_PRP_ENTRIES ? nr : 0;
-		}
+		prp2 = cmd_prp_build(cmd, second, nr);
 	}
 	rw->dptr.prp1 = cpu_to_le64(prp1);
 	rw->dptr.prp2 = cpu_to_le64(prp2);
@@ -351,8 +365,9 @@ static void cmd_prps(struct kshim_cmd *cmd, struct nvme_rw_command *rw)
 
 /* All of a command that does not depend on the request. */
 static int cmd_fill(struct kshim_cmd *cmd, const struct kshim_xfer *xfer, u64 sector,
-		    size_t max, u64 delta, struct nvme_command *nc)
+		    size_t max, u64 delta)
 {
+	struct nvme_command *nc = &cmd->nc;
 	unsigned int shift = ilog2(bdev_logical_block_size(xfer->bdev));
 	u64 slba;
 	u32 nlb;
@@ -400,10 +415,9 @@ static void cmd_send(struct request *rq)
  * the gate is closed. From the gate on nothing sleeps until the request is queued or in the
  * plug, which is flushed before this task sleeps.
  */
-static __always_inline int cmd_start(struct kshim_cmd *cmd, struct request *rq,
-				     struct nvme_command *nc)
+static __always_inline int cmd_start(struct kshim_cmd *cmd, struct request *rq)
 {
-	nvme_init_request(rq, nc);
+	nvme_init_request(rq, &cmd->nc);
 	rq->end_io = cmd_end;
 	rq->end_io_data = cmd;
 	if (!kshim_gate_enter(cmd->gate)) {
@@ -423,7 +437,6 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 		     size_t max, u64 delta, size_t *ret_bytes)
 {
 	u64 addr = phyr_iter_addr(xfer->iter) + delta;
-	struct nvme_command nc = { };
 	struct kshim_cmd *cmd;
 	struct request *rq;
 	int ret;
@@ -439,7 +452,7 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 	cmd->provider = phyr_iter_hold(xfer->iter)->provider;
 	cmd->write = op_is_write(xfer->opf);
 	cmd->nr_repeats = 0;
-	ret = cmd_fill(cmd, xfer, sector, max, delta, &nc);
+	ret = cmd_fill(cmd, xfer, sector, max, delta);
 	if (ret)
 		goto put_cmd;
 	*ret_bytes = cmd->bytes;
@@ -454,7 +467,7 @@ static int cmd_queue(struct phyr_io *io, const struct kshim_xfer *xfer, u64 sect
 		goto put_cmd;
 	/* which is not the last */
 	atomic_inc(&io->refs);
-	ret = cmd_start(cmd, rq, &nc);
+	ret = cmd_start(cmd, rq);
 	if (likely(!ret))
 		return 0;
 	atomic_dec(&io->refs);
@@ -487,7 +500,7 @@ static void cmd_repeat(struct kshim_cmd *cmd)
 		cmd_repeat_in(cmd, CMD_REPEAT_TICK);
 		return;
 	}
-	ret = cmd_start(cmd, rq, &cmd->nc);
+	ret = cmd_start(cmd, rq);
 	if (ret)
 		cmd_fail(cmd, ret);
 }
@@ -639,19 +652,6 @@ static int cmd_check_xfer(const struct kshim_disk *disk, const struct kshim_xfer
 				  xfer->sector, len, ret_sector);
 }
 
-/*
- * With an IOMMU the driver keeps the queue's limit at what is cheap to map for each I/O
- * (dma_opt_mapping_size()); here nothing is, so what the controller takes holds if it is
- * known.
- */
-size_t kshim_cmd_bytes(const struct kshim_disk *disk)
-{
-	size_t queue = (size_t)queue_max_hw_sectors(disk->gendisk->queue) << SECTOR_SHIFT;
-	size_t controller = READ_ONCE(disk->nvme->max_bytes);
-
-	return min(max(queue, controller), CMD_BYTES_MAX);
-}
-
 int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len)
 {
 	struct request_queue *q = bdev_get_queue(xfer->bdev);
@@ -673,7 +673,11 @@ int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t l
 		ret = cmd_queue(io, xfer, sector, bytes, io->delta, &bytes);
 		if (ret)
 			break;
-		phyr_iter_advance(xfer->iter, bytes);
+		/* at the end nobody asks any more which range it stands on */
+		if (likely(bytes == xfer->iter->left))
+			xfer->iter->left = 0;
+		else
+			phyr_iter_advance(xfer->iter, bytes);
 		sector += bytes >> SECTOR_SHIFT;
 		len -= bytes;
 	}

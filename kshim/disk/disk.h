@@ -80,7 +80,17 @@ struct kshim_disk {
  */
 struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
 				    enum phyr_reason *ret_reason);
-void kshim_disk_exit(struct kshim_disk *disk);		/* any context; takes NULL */
+/* Any context; takes NULL. */
+static inline void kshim_disk_exit(struct kshim_disk *disk)
+{
+	if (!disk)
+		return;
+	/* once it is counted only RCU keeps the two */
+	rcu_read_lock_sched();
+	this_cpu_inc(disk->nvme->cpu->ios.went);
+	rcu_read_unlock_sched();
+}
+
 /*
  * Around what uses its pairs and its pool, up to where a request is there: the driver ends
  * that. False when the driver has let go. The caller is inside of the disk, and sleeps for
@@ -168,8 +178,20 @@ static inline bool kshim_iter_is_simple(const struct phyr_iter *it)
 	return it->vec->nr == 1 && it->vec->hold->gate;
 }
 
-/* The most bytes of a command. */
-size_t kshim_cmd_bytes(const struct kshim_disk *disk);
+#define KSHIM_CMD_BYTES_MAX	(8UL << 20)
+/*
+ * The most bytes of a command. With an IOMMU the driver keeps the queue's limit at what is
+ * cheap to map for each I/O (dma_opt_mapping_size()); here nothing is, so what the
+ * controller takes holds if it is known.
+ */
+static inline size_t kshim_cmd_bytes(const struct kshim_disk *disk)
+{
+	size_t queue = (size_t)queue_max_hw_sectors(disk->gendisk->queue) << SECTOR_SHIFT;
+	size_t controller = READ_ONCE(disk->nvme->max_bytes);
+
+	return min(max(queue, controller), KSHIM_CMD_BYTES_MAX);
+}
+
 /* Commands for the front of the stretch, which is device memory of one hold. */
 int kshim_cmds_queue(struct phyr_io *io, const struct kshim_xfer *xfer, size_t len);
 

@@ -277,16 +277,6 @@ struct kshim_disk *kshim_disk_enter(struct block_device *bdev,
 	return disk;
 }
 
-void kshim_disk_exit(struct kshim_disk *disk)
-{
-	if (!disk)
-		return;
-	/* once it is counted only RCU keeps the two */
-	rcu_read_lock_sched();
-	this_cpu_inc(disk->nvme->cpu->ios.went);
-	rcu_read_unlock_sched();
-}
-
 struct block_device *kshim_file_bdev(const struct file *file)
 {
 	struct inode *inode;

@@ -92,8 +92,20 @@ static const struct kshim_pair *pair_find(const struct phyr_provider *provider,
 	return NULL;
 }
 
-enum phyr_reason kshim_pair_get(struct phyr_provider *provider, struct kshim_nvme *nvme,
-				u64 *ret_dma)
+/* Not inline: who looks one up would save registers for it each time. */
+static noinline enum phyr_reason pair_make(struct phyr_provider *provider,
+					   struct kshim_nvme *nvme)
+{
+	enum phyr_reason reason;
+
+	mutex_lock(&kshim_devices);
+	reason = pair_find(provider, nvme) ? PHYR_DIRECT : pair_new(provider, nvme);
+	mutex_unlock(&kshim_devices);
+	return reason;
+}
+
+static __always_inline enum phyr_reason pair_get(struct phyr_provider *provider,
+						 struct kshim_nvme *nvme, u64 *ret_dma)
 {
 	const struct kshim_pair *pair;
 	enum phyr_reason reason;
@@ -108,12 +120,15 @@ enum phyr_reason kshim_pair_get(struct phyr_provider *provider, struct kshim_nvm
 			return reason;
 		}
 		rcu_read_unlock_sched();
-		mutex_lock(&kshim_devices);
-		reason = pair_find(provider, nvme) ? PHYR_DIRECT :
-						     pair_new(provider, nvme);
-		mutex_unlock(&kshim_devices);
+		reason = pair_make(provider, nvme);
 	} while (reason == PHYR_DIRECT);
 	return reason;
+}
+
+enum phyr_reason kshim_pair_get(struct phyr_provider *provider, struct kshim_nvme *nvme,
+				u64 *ret_dma)
+{
+	return pair_get(provider, nvme, ret_dma);
 }
 
 void kshim_pairs_drop_provider(struct phyr_provider *provider)
@@ -139,7 +154,7 @@ enum phyr_reason kshim_io_reach(struct phyr_io *io, struct phyr_provider *provid
 
 	if (unlikely(kshim_provider_is_off(provider)))
 		return PHYR_SWITCHED_OFF;
-	reason = kshim_pair_get(provider, io->disk->nvme, &dma);
+	reason = pair_get(provider, io->disk->nvme, &dma);
 	if (reason == PHYR_DIRECT) {
 		io->provider = provider;
 		io->delta = dma - provider->start;
