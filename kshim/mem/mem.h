@@ -161,6 +161,9 @@ static inline const struct kshim_extent *kshim_map_find(const struct kshim_map *
 	if (unlikely(!map))
 		return NULL;
 	chunk = map->part[kshim_map_part(map, page)].chunk;
+	/* most mappings are one extent */
+	if (likely(page - chunk->extent[0].page < chunk->extent[0].nr))
+		return chunk->extent;
 	return kshim_extents_find(chunk->extent, chunk->nr, page);
 }
 
@@ -237,13 +240,52 @@ static inline bool kshim_regions_maybe(const struct mm_struct *mm)
 }
 
 /*
+ * What a CPU has found last: it is good for as long as nothing was unlinked from the
+ * bucket. While a reader under RCU still sees the old count, the grace period that the
+ * region is freed after has not ended.
+ */
+struct kshim_region_hint {
+	struct mm_struct *mm;
+	const struct kshim_bucket *bucket;
+	unsigned long unlinked;
+	struct kshim_region *region;
+};
+
+DECLARE_PER_CPU(struct kshim_region_hint, kshim_region_hint);
+
+struct kshim_region *kshim_region_lookup_tree(unsigned long uaddr);
+/* Under rcu_read_lock_sched(). It may just have been closed, as at any time after. */
+static inline struct kshim_region *kshim_region_lookup(unsigned long uaddr)
+{
+	const struct kshim_region_hint *hint = this_cpu_ptr(&kshim_region_hint);
+	struct kshim_region *region;
+
+	if (likely(hint->mm == current->mm &&
+		   hint->unlinked == READ_ONCE(hint->bucket->unlinked))) {
+		region = hint->region;
+		if (likely(uaddr >= region->start && uaddr < region->end))
+			return region;
+	}
+	return kshim_region_lookup_tree(uaddr);
+}
+
+/*
  * The short way, for what most buffers are: all of it is one extent of one region of
  * current->mm, and any thread may access it. Fills the empty @vec. False: take the long way.
  */
 bool kshim_region_known(unsigned long uaddr, size_t len, bool write,
 			struct phyr_vec *vec);
 /* Is there a region of current->mm at @uaddr? */
-bool kshim_region_exists(unsigned long uaddr);
+static inline bool kshim_region_exists(unsigned long uaddr)
+{
+	bool exists;
+
+	rcu_read_lock_sched();
+	exists = kshim_region_lookup(uaddr);
+	rcu_read_unlock_sched();
+	return exists;
+}
+
 /* The region of current->mm at @uaddr if there is one, with a reference. */
 struct kshim_region *kshim_region_find(unsigned long uaddr);
 /*
@@ -275,6 +317,19 @@ static inline void kshim_region_put(struct kshim_region *region)
 		queue_work(kshim_wq, &region->work);
 	rcu_read_unlock_sched();
 }
+/* The region that a hold of PHYR_HOLD_REGION keeps. */
+static inline struct kshim_region *kshim_hold_region(const struct phyr_hold *hold)
+{
+	return container_of(hold->gate, struct kshim_region, gate);
+}
+
+/* Is one region all that the vector keeps, and did it allocate nothing? */
+static inline bool kshim_vec_is_region(const struct phyr_vec *vec)
+{
+	return vec->nr_holds == 1 && vec->first_hold[0].kind == PHYR_HOLD_REGION &&
+	       vec->phyr == vec->first && vec->hold == vec->first_hold;
+}
+
 /*
  * Append the ranges of a part of the region. -ENOENT: some of it is not known, or not
  * for this access, and the vector may have grown. -EACCES: a protection key forbids it to

@@ -45,19 +45,7 @@ static atomic_long_t nr_ranges;		/* of regions whose gate is open */
 
 /* ------------------------------------------------------------- the open ones */
 
-/*
- * What a CPU has found last: it is good for as long as nothing was unlinked from the
- * bucket. While a reader under RCU still sees the old count, the grace period that the
- * region is freed after has not ended.
- */
-struct region_hint {
-	struct mm_struct *mm;
-	const struct kshim_bucket *bucket;
-	unsigned long unlinked;
-	struct kshim_region *region;
-};
-
-static DEFINE_PER_CPU(struct region_hint, region_hint) = {
+DEFINE_PER_CPU(struct kshim_region_hint, kshim_region_hint) = {
 	.bucket = kshim_regions, .unlinked = ULONG_MAX,
 };
 
@@ -82,9 +70,9 @@ static struct kshim_region *region_search(const struct kshim_bucket *bucket,
 	return NULL;
 }
 
-static noinline struct kshim_region *region_lookup_tree(struct mm_struct *mm,
-							unsigned long uaddr)
+struct kshim_region *kshim_region_lookup_tree(unsigned long uaddr)
 {
+	struct mm_struct *mm = current->mm;
 	const struct kshim_bucket *bucket = kshim_region_bucket(mm);
 	struct kshim_region *region;
 	unsigned long unlinked;
@@ -97,25 +85,10 @@ static noinline struct kshim_region *region_lookup_tree(struct mm_struct *mm,
 		region = region_search(bucket, mm, uaddr);
 	} while (!region && read_seqcount_retry(&bucket->seq, seq));
 	if (region)
-		*this_cpu_ptr(&region_hint) = (struct region_hint){
+		*this_cpu_ptr(&kshim_region_hint) = (struct kshim_region_hint){
 			.mm = mm, .bucket = bucket, .unlinked = unlinked, .region = region,
 		};
 	return region;
-}
-
-/* Under rcu_read_lock_sched(). It may just have been closed, as at any time after. */
-static struct kshim_region *region_lookup(unsigned long uaddr)
-{
-	const struct region_hint *hint = this_cpu_ptr(&region_hint);
-	struct mm_struct *mm = current->mm;
-	struct kshim_region *region;
-
-	if (likely(hint->mm == mm && hint->unlinked == READ_ONCE(hint->bucket->unlinked))) {
-		region = hint->region;
-		if (likely(uaddr >= region->start && uaddr < region->end))
-			return region;
-	}
-	return region_lookup_tree(mm, uaddr);
 }
 
 /* In the order of the tree, which is none for those that overlap. */
@@ -167,7 +140,7 @@ static void region_unlink(struct kshim_region *region)
 	write_seqcount_begin(&bucket->seq);
 	rb_erase(&region->node, &bucket->root);
 	write_seqcount_end(&bucket->seq);
-	/* pairs with region_lookup_tree(): who finds it still has seen the old count */
+	/* pairs with kshim_region_lookup_tree(): who finds it still has seen the old count */
 	smp_store_release(&bucket->unlinked, bucket->unlinked + 1);
 	raw_spin_unlock(&regions_lock);
 }
@@ -177,23 +150,13 @@ struct kshim_region *kshim_region_find(unsigned long uaddr)
 	struct kshim_region *region;
 
 	rcu_read_lock_sched();
-	region = region_lookup(uaddr);
+	region = kshim_region_lookup(uaddr);
 	if (region && READ_ONCE(region->gate.closed))
 		region = NULL;
 	if (region)
 		this_cpu_inc(*region->refs);
 	rcu_read_unlock_sched();
 	return region;
-}
-
-bool kshim_region_exists(unsigned long uaddr)
-{
-	bool exists;
-
-	rcu_read_lock_sched();
-	exists = region_lookup(uaddr);
-	rcu_read_unlock_sched();
-	return exists;
 }
 
 static void region_discard(struct kshim_region *region)
@@ -637,7 +600,7 @@ bool kshim_region_known(unsigned long uaddr, size_t len, bool write, struct phyr
 	u64 into;
 
 	rcu_read_lock_sched();
-	region = region_lookup(uaddr);
+	region = kshim_region_lookup(uaddr);
 	if (!region)
 		goto unlock;
 	off = uaddr - region->start;

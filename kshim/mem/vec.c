@@ -9,11 +9,6 @@
 
 #include "mem/mem.h"
 
-static struct kshim_region *vec_hold_region(const struct phyr_hold *hold)
-{
-	return container_of(hold->gate, struct kshim_region, gate);
-}
-
 /* Twice the room for @nr elements of a list that begins in memory of the vector's. */
 static void *vec_grow(void *old, const void *first, unsigned int *max, size_t bytes)
 {
@@ -80,7 +75,7 @@ int kshim_vec_add(struct phyr_vec *vec, struct phyr_hold hold, phys_addr_t addr,
 		return 0;
 	}
 	if (hold.kind == PHYR_HOLD_REGION)
-		kshim_region_ref(vec_hold_region(&hold));
+		kshim_region_ref(kshim_hold_region(&hold));
 	hold.nr = 1;
 	vec->hold[vec->nr_holds++] = hold;
 	return 0;
@@ -149,7 +144,7 @@ static void vec_release(struct phyr_vec *vec, unsigned int phyr, unsigned int ho
 		const struct phyr_hold *h = &vec->hold[hold];
 
 		if (h->kind == PHYR_HOLD_REGION && !kept)
-			kshim_region_put(vec_hold_region(h));
+			kshim_region_put(kshim_hold_region(h));
 		for (i = kept; i < h->nr; i++, phyr++)
 			if (h->kind == PHYR_HOLD_PINNED)
 				vec_unpin(&vec->phyr[phyr], dirty);
@@ -183,7 +178,7 @@ void kshim_vec_rewind(struct phyr_vec *vec, const struct kshim_vec_mark *mark)
 void put_user_phyrs(struct phyr_vec *vec, bool dirty)
 {
 	if (likely(vec->nr_holds == 1 && vec->hold->kind == PHYR_HOLD_REGION))
-		kshim_region_put(vec_hold_region(vec->hold));
+		kshim_region_put(kshim_hold_region(vec->hold));
 	else
 		vec_release(vec, 0, 0, 0, dirty);
 	if (vec->phyr != vec->first)
