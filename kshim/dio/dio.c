@@ -14,6 +14,7 @@
 #include <linux/task_io_accounting_ops.h>
 
 #include "dio/dio.h"
+#include "dio/iter.h"
 
 /* More commands than these are collected and sent together: for fewer it costs more. */
 #define DIO_PLUG_COMMANDS	3
@@ -168,19 +169,22 @@ static ssize_t dio_queue(struct kshim_dio *dio, const struct iomap *iomap, loff_
 	return done ?: dio->stop;
 }
 
+static noinline int dio_check_part(struct block_device *bdev, loff_t pos, size_t len,
+				   const struct iov_iter *iter)
+{
+	struct iov_iter part = *iter;
+
+	iov_iter_truncate(&part, len);
+	return kshim_user_is_aligned(bdev, pos, &part) ? 0 : -EINVAL;
+}
+
 /* What vanilla refuses too: dio_allow() has seen to the rest. */
 static int dio_check_aligned(const struct kshim_dio *dio, struct block_device *bdev,
 			     loff_t pos, size_t len, const struct iov_iter *iter)
 {
-	struct iov_iter part;
-
 	if ((pos | len) & (bdev_logical_block_size(bdev) - 1))
 		return -EINVAL;
-	if (likely(dio->aligned))
-		return 0;
-	part = *iter;
-	iov_iter_truncate(&part, len);
-	return kshim_user_is_aligned(bdev, pos, &part) ? 0 : -EINVAL;
+	return likely(dio->aligned) ? 0 : dio_check_part(bdev, pos, len, iter);
 }
 
 /* What a mapping asks of a write's completion; is the write itself enough for O_DSYNC? */
@@ -476,13 +480,23 @@ struct kshim_dio *kshim_dio_alloc(const struct dio_args *args, struct kshim_moun
 	}
 	kshim_dio_setup(dio, args, mount);
 	INIT_WORK(&dio->work, dio_work);
-	dio->on_stack = false;
 	return dio;
+}
+
+/*
+ * Objects with a constructor are not zeroed when they are allocated (init_on_alloc), which
+ * would cost more than all of kshim_dio_setup(), and that sets what is used.
+ */
+static void dio_ctor(void *object)
+{
+	struct kshim_dio *dio = object;
+
+	dio->on_stack = false;
 }
 
 int kshim_dio_init(void)
 {
-	dio_cache = KMEM_CACHE(kshim_dio, 0);
+	dio_cache = kmem_cache_create("kshim_dio", sizeof(struct kshim_dio), 0, 0, dio_ctor);
 	if (!dio_cache)
 		return -ENOMEM;
 	/* writeback of a filesystem in trouble may depend on it */

@@ -112,7 +112,16 @@ bool kshim_vec_has(const struct phyr_vec *vec, bool device);
  * @done bytes ago.
  */
 int kshim_dio_look_again(struct kshim_dio *dio, const struct iov_iter *iter, size_t done);
-void kshim_dio_put_bufs(struct kshim_dio *dio, bool dirty);
+/* The dio's buffers are not used any more, whatever they are. */
+void kshim_dio_put_many(struct kshim_dio *dio, bool dirty);
+static inline void kshim_dio_put_bufs(struct kshim_dio *dio, bool dirty)
+{
+	/* what most are; nothing of it was allocated */
+	if (likely(dio->buf == &dio->first && kshim_vec_is_region(&dio->first.vec)))
+		kshim_region_put(kshim_hold_region(dio->first.vec.first_hold));
+	else
+		kshim_dio_put_many(dio, dirty);
+}
 
 /* -------------------------------------------------------------------- dio.c */
 
@@ -135,13 +144,6 @@ ssize_t kshim_dio_submit_simple(struct kshim_dio *dio, const struct dio_args *ar
 
 int kshim_dio_init(void);
 void kshim_dio_exit(void);
-
-/* ------------------------------------------------------------------- iter.c */
-
-/* 1: iter->iomap is the next mapping; 0: the end; or an error. */
-int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops);
-/* Bytes of the mapping that are done, or an error. */
-void kshim_iomap_done(struct iomap_iter *iter, ssize_t done);
 
 /* ----------------------------------------------------------------- dio_rw.c */
 

@@ -35,7 +35,7 @@ bool kshim_vec_has(const struct phyr_vec *vec, bool device)
 	return false;
 }
 
-void kshim_dio_put_bufs(struct kshim_dio *dio, bool dirty)
+void kshim_dio_put_many(struct kshim_dio *dio, bool dirty)
 {
 	struct dio_buf *buf, *older;
 

@@ -85,7 +85,8 @@ static bool dio_plain(const struct dio_args *args)
  * Everything that can be refused is refused here, before the filesystem has changed
  * anything. On success the dio's disk is entered.
  */
-static enum phyr_reason dio_allow(struct kshim_dio *dio, const struct dio_args *args)
+static __always_inline enum phyr_reason dio_allow(struct kshim_dio *dio,
+						  const struct dio_args *args)
 {
 	struct block_device *bdev = file_inode(args->iocb->ki_filp)->i_sb->s_bdev;
 	enum phyr_reason reason;
@@ -182,44 +183,59 @@ static noinline void dio_rest(const struct dio_args *args, size_t count)
 }
 
 /*
+ * The buffer is not known, or is not one range: look at it. @vanilla, *tried: as
+ * dio_run() has them. False: the I/O is over, with *ret_done. Not inline, because most I/O
+ * does not come here.
+ */
+static noinline bool dio_look_up(struct kshim_dio *dio, const struct dio_args *args,
+				 ssize_t vanilla, bool *tried, ssize_t *ret_done)
+{
+	size_t count = iov_iter_count(args->iter);
+	enum phyr_reason reason = PHYR_DIRECT;
+	bool nofault = args->iter->nofault;
+	ssize_t ret;
+
+	if (!*tried && (nofault || !dio_iter_is_known(args->iter))) {
+		*ret_done = ret = dio_original(args);
+		if (ret == -EIOCBQUEUED && dio->mount && iov_iter_count(args->iter))
+			dio_rest(args, count);
+		if (!dio_may_be_refused(args, count, ret))
+			return false;
+		iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
+		vanilla = ret;
+		*tried = true;
+	}
+	*ret_done = ret = nofault ? dio_look(dio, args) : dio_learn(dio, args, &reason);
+	if (ret == -ENXIO) {
+		*ret_done = ret = *tried ? vanilla : dio_original(args);
+		if (reason != PHYR_DIRECT && (*tried || ret == -EFAULT))
+			kshim_count(dio->io.stats, dio->write, reason, count);
+		return false;
+	}
+	if (ret)
+		return false;
+	dio->pinned = kshim_vec_has(&dio->first.vec, false);
+	return true;
+}
+
+/*
  * One I/O in scope. @vanilla: what the original way gave, which was nothing but perhaps
  * a refusal, or -ENOENT before it was tried. Mixed buffers are looked at first: the
  * original way would have moved a part of them.
  */
-static ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args,
-		       ssize_t vanilla)
+static __always_inline ssize_t dio_run(struct kshim_dio *dio, const struct dio_args *args,
+				       ssize_t vanilla)
 {
 	size_t count = iov_iter_count(args->iter);
 	bool tried = vanilla != -ENOENT;
-	bool nofault = args->iter->nofault;
 	enum phyr_reason reason;
 	unsigned long uaddr;
-	ssize_t ret = 0;
+	ssize_t ret;
 
-	if (tried || kshim_iter_range(args->iter, &uaddr) != count ||
-	    !kshim_region_known(uaddr, count, !dio->write, &dio->first.vec)) {
-		if (!tried && (nofault || !dio_iter_is_known(args->iter))) {
-			ret = dio_original(args);
-			if (ret == -EIOCBQUEUED && dio->mount && iov_iter_count(args->iter))
-				dio_rest(args, count);
-			if (!dio_may_be_refused(args, count, ret))
-				goto free_dio;
-			iov_iter_revert(args->iter, count - iov_iter_count(args->iter));
-			vanilla = ret;
-			tried = true;
-		}
-		reason = PHYR_DIRECT;
-		ret = nofault ? dio_look(dio, args) : dio_learn(dio, args, &reason);
-		if (ret == -ENXIO) {
-			ret = tried ? vanilla : dio_original(args);
-			if (reason != PHYR_DIRECT && (tried || ret == -EFAULT))
-				kshim_count(dio->io.stats, dio->write, reason, count);
-			goto free_dio;
-		}
-		if (ret)
-			goto free_dio;
-		dio->pinned = kshim_vec_has(&dio->first.vec, false);
-	}
+	if ((tried || kshim_iter_range(args->iter, &uaddr) != count ||
+	     !kshim_region_known(uaddr, count, !dio->write, &dio->first.vec)) &&
+	    !dio_look_up(dio, args, vanilla, &tried, &ret))
+		goto free_dio;
 	ret = 0;
 	if (!dio->write && args->iocb->ki_pos >= dio->i_size)
 		goto free_dio;
@@ -246,8 +262,8 @@ static noinline ssize_t dio_run_on_stack(const struct dio_args *args,
 }
 
 /* Takes over the reference to @mount. */
-static ssize_t dio_rw(const struct dio_args *args, struct kshim_mount *mount,
-		      ssize_t vanilla)
+static __always_inline ssize_t dio_rw(const struct dio_args *args,
+				      struct kshim_mount *mount, ssize_t vanilla)
 {
 	struct kshim_dio *dio;
 
@@ -296,7 +312,7 @@ static noinline ssize_t dio_rw_scoped(const struct dio_args *args, size_t count,
  * Is it one range that does not begin in device memory that is known? That goes the
  * original way first, here as in dio_run(), but without a dio.
  */
-static noinline bool dio_iter_is_plain(const struct iov_iter *iter)
+static bool dio_iter_is_plain(const struct iov_iter *iter)
 {
 	unsigned long uaddr;
 
@@ -304,6 +320,21 @@ static noinline bool dio_iter_is_plain(const struct iov_iter *iter)
 		return false;
 	kshim_iter_range(iter, &uaddr);
 	return !kshim_region_exists(uaddr);
+}
+
+/* The same in a process that may have used device memory. */
+static noinline ssize_t dio_rw_maybe(const struct dio_args *args, size_t count)
+{
+	ssize_t ret = -ENOENT;
+
+	if (dio_iter_is_plain(args->iter)) {
+		ret = dio_original(args);
+		if (ret == -EIOCBQUEUED && iov_iter_count(args->iter))
+			dio_rest(args, count);
+		if (ret && ret != -EFAULT)
+			return ret;
+	}
+	return dio_rw_scoped(args, count, ret);
 }
 
 /*
@@ -323,8 +354,8 @@ ssize_t kshim_hook_dio_rw(struct kiocb *iocb, struct iov_iter *iter,
 	/* once in memory the parameters need no registers to live in during the call */
 	barrier_data(&args);
 	kshim_user_get();
-	if (unlikely(kshim_regions_maybe(current->mm)) && !dio_iter_is_plain(iter)) {
-		ret = dio_rw_scoped(&args, count, -ENOENT);
+	if (unlikely(kshim_regions_maybe(current->mm))) {
+		ret = dio_rw_maybe(&args, count);
 		goto out;
 	}
 	dio = __iomap_dio_rw(iocb, iter, ops, dops, dio_flags, private, done_before);

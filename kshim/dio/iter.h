@@ -1,13 +1,18 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Iteration over a file's mappings: what the kernel's iomap_iter() does, which is
- * not exported. Ask for a mapping, work on it, say how far that went, ask again.
+ * not exported. Ask for a mapping, work on it, say how far that went, ask again. Inline,
+ * for the one loop that there is.
  */
-#include "dio/dio.h"
+#ifndef _KSHIM_ITER_H
+#define _KSHIM_ITER_H
+
+#include <linux/iomap.h>
 
 #ifdef KSHIM_HAVE_IOMAP_NEXT
 
-int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops)
+/* 1: iter->iomap is the next mapping; 0: the end; or an error. */
+static inline int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops)
 {
 	int ret;
 
@@ -22,7 +27,8 @@ int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops)
 	return ret;
 }
 
-void kshim_iomap_done(struct iomap_iter *iter, ssize_t done)
+/* Bytes of the mapping that are done, or an error. */
+static inline void kshim_iomap_done(struct iomap_iter *iter, ssize_t done)
 {
 	if (done < 0) {
 		iter->status = done;
@@ -34,7 +40,8 @@ void kshim_iomap_done(struct iomap_iter *iter, ssize_t done)
 
 #else /* until 7.2: progress is in iter->processed and moved on at the next call */
 
-int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops)
+/* 1: iter->iomap is the next mapping; 0: the end; or an error. */
+static inline int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops)
 {
 	ssize_t done = iter->processed;
 	bool stale = iter->iomap.flags & IOMAP_F_STALE;
@@ -65,9 +72,12 @@ int kshim_iomap_next(struct iomap_iter *iter, const struct iomap_ops *ops)
 	return ret < 0 ? ret : 1;
 }
 
-void kshim_iomap_done(struct iomap_iter *iter, ssize_t done)
+/* Bytes of the mapping that are done, or an error. */
+static inline void kshim_iomap_done(struct iomap_iter *iter, ssize_t done)
 {
 	iter->processed = done;
 }
 
 #endif
+
+#endif /* _KSHIM_ITER_H */
