@@ -196,7 +196,8 @@ static void thread_taken(struct loop_thread *thread, uint32_t id)
 	pthread_mutex_lock(&loop->lock);
 	thread_set(thread, WORKING);
 	loop_note_caller(loop, id);
-	if (nr[READING] + nr[WORKING] < loop->nr_wanted)
+	/* no caller is to wait for what nobody waits for, RELEASE and FORGET */
+	if (nr[READING] + nr[WORKING] < loop->nr_wanted || (!id && !nr[READING]))
 		loop_let_out(loop);
 	if (!nr[READING] && !loop->watching) {
 		loop->watching = true;

@@ -234,10 +234,15 @@ suite_clean() {
 		[[ $suite_mounts = *" $mnt "* || $mnt = /run/credentials/* ]] || umount "$mnt" || umount -l "$mnt"
 	done
 	rm -rf "$T_DIR" /tmp/case
+	for disk in "$PHYR_DISK2" "$PHYR_FAR_DISK"; do
+		[ -b "$disk" ] || {
+			echo "no $disk any more"
+			return 1
+		}
+	done
 	suite_writes
 	[ "$suite_disk_writes" != "$found" ] || return 0
 	for disk in "$PHYR_DISK2" "$PHYR_FAR_DISK"; do
-		[ -b "$disk" ] || continue
 		wipefs -q -a -f "$disk"*
 		blkdiscard -f "$disk"
 		blockdev --rereadpt "$disk"

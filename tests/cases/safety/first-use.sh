@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: a controller whose driver is about to leave is used for the first time: nothing of that stays behind
 # red: let go of controllers when their driver is told to leave (BUS_NOTIFY_UNBIND_DRIVER), not when it has left
-# boot: own
 # fs: any
 # time: 60
 . "$T_LIB"
 
 pci=$(t_disk_pci "$PHYR_DISK2")
 pools=/sys/bus/pci/devices/$pci/pools
+echo "$pci" >/sys/bus/pci/drivers/nvme/unbind
+t_bound "$PHYR_DISK2" "$pci"
 ! grep -q phyr "$pools" || t_fail "the disk is in use already"
 t_break device="$pci" slow_unbind=4000
 echo "$pci" >/sys/bus/pci/drivers/nvme/unbind &

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: want of memory or addresses when disk and BAR first meet is not remembered; a BAR beyond the disk's DMA mask is refused
 # red: remember what route or mapping fails with for want of memory or addresses (pair_new()); without IOMMU: do not look at the DMA mask
-# boot: own
 # fs: any
 # time: 60
 . "$T_LIB"

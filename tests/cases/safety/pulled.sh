@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: a disk is pulled out with 64 reads in flight: its driver leaves at once, as it does with host memory
 # red: let the notifier of the unbind wait for reads, which only the driver's remove ends
-# boot: own
 # fs: any
 # time: 90
 . "$T_LIB"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: PCI remove of the BAR's device with 64 reads in flight: no late DMA, then EFAULT, and back after a rescan
 # red: do not revoke the provider's regions when its device goes
-# boot: own
 # fs: any
 # time: 120
 . "$T_LIB"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: memory is unmapped, or its process killed, under reads that the disk never answers: one io_timeout is enough, and whoever else reads gets his data
 # red: do not hurry commands at whose gate somebody waits (cmd_hurry())
-# boot: own
 # fs: any
 # time: 120
 . "$T_LIB"
@@ -20,8 +19,15 @@ mount -o noatime,lazytime "$PHYR_DISK2" "$dir"
 phyrfs "$dir" "$mnt"
 t_data pattern "$dir/f" 0 4m 1
 sync
-echo $timeout >/sys/module/nvme_core/parameters/io_timeout
-echo $((timeout * 1000)) >"$disk/queue/io_timeout"
+# io_timeout SECONDS
+io_timeout() {
+	echo "$1" >/sys/module/nvme_core/parameters/io_timeout
+	echo $(($1 * 1000)) >"$disk/queue/io_timeout"
+}
+
+read -r before </sys/module/nvme_core/parameters/io_timeout
+trap 'io_timeout "$before"' EXIT
+io_timeout $timeout
 
 for mode in munmap kill; do
 	t_is_direct 65536 t_pread "$mnt/f" "$PHYR_BAR" 0 64k

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: the NVMe driver lets go of a disk with I/O in flight: errors, no hang, no warning
 # red: keep pairs, mappings or pools of the controller after the driver has left it
-# boot: own
 # fs: any
 # time: 120
 . "$T_LIB"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # about: while a BAR that goes away waits for a disk that does not answer, nobody waits but who needs one of the two
 # red: hold a lock of all devices (kshim_devices) until the reads in flight have ended
-# boot: own
 # fs: any
 # time: 60
 . "$T_LIB"
@@ -41,5 +40,6 @@ kill -0 $remover || t_fail "the BAR went away with a read in flight"
 t_unmute "$pci"
 t_within 5 tail -s 0.1 --pid=$reader --pid=$remover -f /dev/null
 t_bar_back "$PHYR_BAR_PCI"
+t_bound "$PHYR_FAR_DISK" "$far"
 t_is_direct 65536 t_call -c 1 read "$mnt/f" 0 "$PHYR_BAR:0:64k"
 state_umount "$mnt" "$dir"
