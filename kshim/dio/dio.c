@@ -485,7 +485,8 @@ struct kshim_dio *kshim_dio_alloc(const struct dio_args *args, struct kshim_moun
 
 /*
  * Objects with a constructor are not zeroed when they are allocated (init_on_alloc), which
- * would cost more than all of kshim_dio_setup(), and that sets what is used.
+ * would cost more than all of kshim_dio_setup(). So each field is set before it is used: work in
+ * kshim_dio_alloc(), it in dio_run(), aligned in dio_allow(), all others in kshim_dio_setup().
  */
 static void dio_ctor(void *object)
 {
@@ -496,7 +497,8 @@ static void dio_ctor(void *object)
 
 int kshim_dio_init(void)
 {
-	dio_cache = kmem_cache_create("kshim_dio", sizeof(struct kshim_dio), 0, 0, dio_ctor);
+	dio_cache = kmem_cache_create("kshim_dio", sizeof(struct kshim_dio),
+				      __alignof__(struct kshim_dio), 0, dio_ctor);
 	if (!dio_cache)
 		return -ENOMEM;
 	/* writeback of a filesystem in trouble may depend on it */

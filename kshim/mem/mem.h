@@ -317,6 +317,7 @@ static inline void kshim_region_put(struct kshim_region *region)
 		queue_work(kshim_wq, &region->work);
 	rcu_read_unlock_sched();
 }
+
 /* The region that a hold of PHYR_HOLD_REGION keeps. */
 static inline struct kshim_region *kshim_hold_region(const struct phyr_hold *hold)
 {
