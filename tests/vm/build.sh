@@ -90,9 +90,13 @@ build_modules() {
 # build_snapshot VERSION DIR - copies what a guest runs, so that the next build and the
 # editor do not pull it from under a running guest
 build_snapshot() {
-	local modules=$BUILD/modules-$1/src/kshim dir
+	local modules=$BUILD/modules-$1/src/kshim dir name
 
-	mkdir -p "$2/tests" "$2/build/user" "$2/build/modules"
+	mkdir -p "$2/tests" "$2/build/user" "$2/build/modules" "$2/build/bin"
+	for name in basename cat cmp cut dirname head ls mkdir readlink rm rmdir \
+		sleep stat sync wc; do
+		ln -s /usr/bin/busybox "$2/build/bin/$name"
+	done
 	cp -a "$LAB_TESTS/vm" "$LAB_TESTS/cases" "$2/tests/"
 	cp -a "$modules"/{,sample/,test/}*.ko "$2/build/modules/" 2>/dev/null
 	for dir in lib fs tools tests/vm; do

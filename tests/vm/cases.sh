@@ -11,11 +11,12 @@
 # Kernel, IOMMU and filesystem are covered in pairs: each case runs on each of them, but not
 # on each combination, which --full does.
 
-# A boot takes ten seconds; a long list that is left alone at the end takes minutes.
-TEST_BOOT_CASES=16
+# A boot takes some twenty seconds; a long list that is left alone at the end takes minutes.
+TEST_BOOT_CASES=20
 
 cmd_test() {
 	local units='' wanted=(6.12 latest host) kernels=() iommus=(off on) kernel
+	local native_first=''
 
 	[ "$OPT_KERNEL" = all ] || wanted=("$OPT_KERNEL")
 	[ "$OPT_IOMMU" = all ] || iommus=("$OPT_IOMMU")
@@ -36,6 +37,9 @@ cmd_test() {
 				test_result FAIL "build/modules-$kernel" 0 "does not build"
 			fi
 		done
+		if [ -z "$OPT_FULL" ] && [[ " ${kernels[*]} " == *" host "* ]] && native_works; then
+			native_first=yes
+		fi
 		test_plan
 		grep -q '^FAIL build/user' "$test_dir/results" || {
 			fresh_prepare "${test_boots[@]}"
@@ -77,7 +81,7 @@ test_header() {
 
 # Sets test_boots, from kernels, iommus and test_cases: KERNEL IOMMU KIND FS:SUITE/CASE...
 test_plan() {
-	local name kernel iommu fs kind key items i
+	local name kernel iommu fs kind key items i nr
 	local -A boots=()
 
 	test_boots=()
@@ -92,8 +96,10 @@ test_plan() {
 	done
 	for key in "${!boots[@]}"; do
 		read -r -a items <<<"${boots[$key]}"
-		for ((i = 0; i < ${#items[@]}; i += TEST_BOOT_CASES)); do
-			test_boots+=("${key% *} ${items[*]:i:TEST_BOOT_CASES}")
+		nr=$(((${#items[@]} + TEST_BOOT_CASES - 1) / TEST_BOOT_CASES))
+		nr=$(((${#items[@]} + nr - 1) / nr))
+		for ((i = 0; i < ${#items[@]}; i += nr)); do
+			test_boots+=("${key% *} ${items[*]:i:nr}")
 		done
 	done
 }
@@ -101,6 +107,7 @@ test_plan() {
 # test_places NAME - where a case runs, a line KERNEL IOMMU FS KIND each
 test_places() {
 	local name=$1 on=() at=("${iommus[@]}") fs=(ext4 xfs) kind=shared native='' only any kernel
+	local host
 
 	# a tree of its own: once
 	if [ -n "$(test_header "$name" root)" ]; then
@@ -125,7 +132,9 @@ test_places() {
 		[ "$kernel" = debug ] && [[ $kind =~ ^(icount|lines)$ ]] && continue
 		on+=("$kernel")
 	done
-	[[ " ${kernels[*]} " != *" host "* || $(test_header "$name" host) != yes ]] || native=yes
+	host=$(test_header "$name" host)
+	[ -z "$host" ] || [[ " ${kernels[*]} " != *" host "* ]] || native=yes
+	[ "$host" != first ] || [ -z "$native_first" ] || on=()
 	[ ${#on[@]} = 0 ] || test_combine
 	[ -n "$native" ] || return 0
 	on=(host) at=(-) fs=(ext4 xfs) kind=native

@@ -1,9 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# Cases of the filesystem ("# host: yes") on this machine's own kernel, if it has FUSE
+# Cases of the filesystem ("# host: yes", "first") on this machine's own kernel, if it has FUSE
 # passthrough: in the sysroot, with namespaces of their own for mounts and processes, on a
 # filesystem in a file. No VM; what a case leaves behind ends with its namespaces.
+
+# Can cases run here, on any of the filesystems?
+native_works() {
+	local fs
+
+	for fs in ext4 xfs; do
+		sysroot_run "$BUILD" timeout -k 10 60 bash /src/tests/vm/native "$fs" \
+			>/dev/null 2>&1 || return
+	done
+}
 
 # native_boot FS:SUITE/CASE...
 native_boot() {

@@ -3,7 +3,7 @@
 # about: each operation through phyrfs does to the source what it does without phyrfs
 # red: return success from an operation of fs/ without its system call, e.g. fallocate
 # iommu: any
-# host: yes
+# host: first
 # time: 240
 # fs: any
 #

@@ -3,7 +3,7 @@
 # about: a full disk, and a limit of a file's size, are to clients what they are without phyrfs
 # red: leave out phyrfs_inode_unlinked(), RLIMIT_FSIZE or SIGXFSZ (main.c), or op_fallocate's errno
 # iommu: any
-# host: yes
+# host: first
 # fs: any
 # time: 240
 #

@@ -3,7 +3,7 @@
 # about: phyrfs knows more files than it may have open, and each is still the right one
 # red: in fd.c, return true before handles are compared (phyrfs_fd_merge), close the fd of a file without a name, never loop in phyrfs_openat, or return 0 from phyrfs_fd_pin at once; let the addresses of inodes be their node ids
 # iommu: any
-# host: yes
+# host: first
 # time: 480
 # fs: any
 

@@ -3,7 +3,7 @@
 # about: thousands of calls give the same on a directory and on phyrfs over it
 # red: return success from an operation of fs/ without its system call, e.g. fallocate; with cache=always, reply to SETATTR with what was before, or leave out phyrfs_attr_changed() in op_ioctl; do without FUSE_CAP_SETXATTR_EXT, or phyrfs_changer_enter()
 # iommu: any
-# host: yes
+# host: first
 # time: 600
 #
 # Needs only T_DIR, so it runs on any machine with FUSE, too. In an emulated guest, where

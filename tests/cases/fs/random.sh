@@ -3,7 +3,7 @@
 # about: random system calls of several threads give what a model of the tree gives
 # red: drop two references for one FORGET, put the fd of an inode after the reply, or end op_setattr before the size
 # iommu: any
-# host: yes
+# host: first
 # time: 240
 #
 # For RANDOM_SECONDS; RANDOM_SEED begins in the same way again.

@@ -3,7 +3,7 @@
 # about: all at once for a while: no byte is lost, nothing hangs, the daemon does not grow
 # red: leave out close() in file_release, or one of many FORGETs
 # iommu: any
-# host: yes
+# host: first
 # fs: any
 # time: 240
 #

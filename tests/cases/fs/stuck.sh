@@ -4,7 +4,7 @@
 #        the daemon from ending
 # red: NR_THREADS_MAX 500; PARKED_S 100; END_MS 100000; let loop_let_out() pass over the parked
 # iommu: any
-# host: yes
+# host: first
 # fs: any
 # time: 300
 
