@@ -110,8 +110,7 @@ static int cred_take(const struct cred *new)
 	int err;
 
 	err = cred_change(&self, new);
-	if (!err && ((new->uid != self.uid && (uid_t)setfsuid(-1) != new->uid) ||
-		     (new->gid != self.gid && (gid_t)setfsgid(-1) != new->gid)))
+	if (!err && ((uid_t)setfsuid(-1) != new->uid || (gid_t)setfsgid(-1) != new->gid))
 		err = -EPERM;
 	if (err)
 		cred_change(new, &self);
