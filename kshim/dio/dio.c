@@ -10,6 +10,7 @@
  * together in io.refs. Whoever drops the last completes it.
  */
 #include <linux/pagemap.h>
+#include <linux/poison.h>
 #include <linux/slab.h>
 #include <linux/task_io_accounting_ops.h>
 
@@ -470,19 +471,6 @@ void kshim_dio_setup(struct kshim_dio *dio, const struct dio_args *args,
 	dio->buf = &dio->first;
 }
 
-struct kshim_dio *kshim_dio_alloc(const struct dio_args *args, struct kshim_mount *mount)
-{
-	struct kshim_dio *dio = kmem_cache_alloc(dio_cache, GFP_KERNEL);
-
-	if (!dio) {
-		kshim_mount_put(mount);
-		return NULL;
-	}
-	kshim_dio_setup(dio, args, mount);
-	INIT_WORK(&dio->work, dio_work);
-	return dio;
-}
-
 /*
  * Objects with a constructor are not zeroed when they are allocated (init_on_alloc), which
  * would cost more than all of kshim_dio_setup(). So each field is set before it is used: work in
@@ -493,6 +481,24 @@ static void dio_ctor(void *object)
 	struct kshim_dio *dio = object;
 
 	dio->on_stack = false;
+}
+
+struct kshim_dio *kshim_dio_alloc(const struct dio_args *args, struct kshim_mount *mount)
+{
+	struct kshim_dio *dio = kmem_cache_alloc(dio_cache, GFP_KERNEL);
+
+	if (!dio) {
+		kshim_mount_put(mount);
+		return NULL;
+	}
+	/* Slabs with a constructor are not poisoned either: no field is to be zero by chance. */
+	if (IS_ENABLED(CONFIG_KASAN)) {
+		memset(dio, POISON_INUSE, sizeof(*dio));
+		dio_ctor(dio);
+	}
+	kshim_dio_setup(dio, args, mount);
+	INIT_WORK(&dio->work, dio_work);
+	return dio;
 }
 
 int kshim_dio_init(void)

@@ -29,6 +29,12 @@ done
 # five repetitions, at once
 with_status 6 5 t_is 65536 t_call -c 1 read "$T_MNT/f" 0 "$PHYR_BAR:0:64k"
 [ $ms -lt 2500 ] || t_fail "five repetitions took $ms ms"
+# What is repeated is what was sent before, whatever the command was used for until then.
+with_status 6 1 t_is 1048576 t_call -c 1 read "$T_MNT/f" 0 "$PHYR_BAR:0:1m"
+with_status 6 1 t_is 65536 t_call -o dsync -f 2 write "$T_MNT/f" 65536 "$PHYR_BAR:1m:64k"
+with_status 6 1 t_is 65536 t_call -c 2 read "$T_MNT/f" 65536 "$PHYR_BAR:0:64k"
+t_data is-pattern "$T_DIR/f" 65536 64k 2
+t_data is-pattern "$T_DIR/f" 0 64k 1
 with_status 6 6 t_is EIO t_pread "$T_MNT/f" "$PHYR_BAR" 0 64k
 # 0x800: later, and after that twice as much later
 with_status 0x806 2 t_is 65536 t_call -c 1 read "$T_MNT/f" 0 "$PHYR_BAR:0:64k"
