@@ -6,6 +6,8 @@
 # as a user who may use sudo: those that build and install here, in a chroot over the tree,
 # and then a guest whose root it is, with its own systemd and kernel, does the rest.
 
+# Of its user, who has the source of phyrfs.
+FRESH_HOME=/home/user
 FRESH_PACKAGES=(systemd-sysv udev dbus kmod sudo e2fsprogs linux-image-amd64)
 # Raise when fresh_build() changes in a way that old trees lack.
 FRESH_FORMAT=1
@@ -64,7 +66,7 @@ fresh_build() {
 		"$SYSROOT_SUITE" "$dir" "$work/fresh.list" || die "mmdebstrap failed"
 	fresh_furnish "$dir"
 	FRESH_VERSION=$(ls "$dir/lib/modules")
-	fresh_apt >"$dir/home/user/apt"
+	fresh_apt >"$dir$FRESH_HOME/apt"
 	step_run "$log" "installing what README says with apt (about 30 s, 1.1 GB)" \
 		fresh_run '' sh -c 'apt-get -q update && su - user -c "sh -eux apt" && rm ~user/apt' ||
 		die "README's lines with apt fail"
@@ -136,10 +138,10 @@ fresh_new() {
 
 	fresh_upper=$(vm_run_dir) || exit
 	lab_litter+=("$fresh_upper")
-	home=$fresh_upper/root/home/user
+	home=$fresh_upper/root$FRESH_HOME
 	mkdir -p "$fresh_upper/work" "$home/phyrfs"
 	(cd "$LAB_TREE" && tar -c --exclude=./.git .) | tar -x -C "$home/phyrfs" &&
-		chown -R --reference="$FRESH/home/user" "$home"
+		chown -R --reference="$FRESH$FRESH_HOME" "$home"
 }
 
 # fresh_prepare BOOT... - what the boots among them need that have such a root
@@ -178,13 +180,13 @@ fresh_chroot() {
 
 	for item; do
 		limit=$(test_header "${item#*:}" time)
-		fresh_try "$item" "${limit:-60}" bash -eu "/home/user/phyrfs/tests/cases/${item#*:}.sh"
+		fresh_try "$item" "${limit:-60}" bash -eu "$FRESH_HOME/phyrfs/tests/cases/${item#*:}.sh"
 	done
 }
 
 # What README has done before the machine boots; then fresh_boot, which makes that the guest
 fresh_install() {
-	fresh_try install/install 300 /home/user/phyrfs/tests/vm/install
+	fresh_try install/install 300 "$FRESH_HOME/phyrfs/tests/vm/install"
 }
 
 fresh_boot() {

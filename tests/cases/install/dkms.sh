@@ -4,7 +4,8 @@
 # red: dkms.conf in kshim/, or without BUILD_EXCLUSIVE_KERNEL
 # root: chroot
 # time: 300
-. /home/user/phyrfs/tests/vm/install.sh
+# shellcheck source=tests/vm/install.sh
+. "${0%/*}/../../vm/install.sh"
 
 running=$(uname -r)
 installed() {
@@ -14,7 +15,7 @@ installed() {
 readme 'With DKMS' 1
 installed "$running" || fail "not installed for $running: $(dkms status)"
 modprobe -n -v phyr_dio | grep -q 'updates/dkms/phyr.ko' || fail "modprobe finds another"
-[ "$(modinfo -F version phyr)" = "$(cat /home/user/phyrfs/VERSION)" ] || fail "another version"
+[ "$(modinfo -F version phyr)" = "$(cat "${0%/*}/../../../VERSION")" ] || fail "another version"
 
 # a kernel of backports, with its headers from the sysroot
 newest=$(ls /run/sysroot/lib/modules | sort -V | tail -n 1)

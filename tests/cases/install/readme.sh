@@ -4,7 +4,8 @@
 # red: leave out mkdir in README, or the udev rule; fio in place of its python
 # root: fresh
 # time: 240
-. /home/user/phyrfs/tests/vm/install.sh
+# shellcheck source=tests/vm/install.sh
+. "${0%/*}/../../vm/install.sh"
 
 # The machine has booted with what README says about that.
 systemctl stop mnt-phyr.automount phyrfs@srv-phyr

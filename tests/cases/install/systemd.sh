@@ -4,7 +4,8 @@
 # red: ExecStopPost=umount -l %f, ConditionPathIsDirectory, ProtectSystem=yes, setsid() before the mount, no x-systemd.requires
 # root: fresh
 # time: 240
-. /home/user/phyrfs/tests/vm/install.sh
+# shellcheck source=tests/vm/install.sh
+. "${0%/*}/../../vm/install.sh"
 
 unit=phyrfs@srv-phyr
 mounted() {
