@@ -37,7 +37,9 @@ cmd_test() {
 				test_result FAIL "build/modules-$kernel" 0 "does not build"
 			fi
 		done
-		if [ -z "$OPT_FULL" ] && [[ " ${kernels[*]} " == *" host "* ]] && native_works; then
+		if [ -z "$OPT_FULL" ] && [[ " ${kernels[*]} " == *" host "* ]] &&
+			(cd "$LAB_TESTS/cases" && grep -q '^# host: first' "${test_cases[@]/%/.sh}") &&
+			native_works; then
 			native_first=yes
 		fi
 		test_plan

@@ -5,7 +5,7 @@
 # passthrough: in the sysroot, with namespaces of their own for mounts and processes, on a
 # filesystem in a file. No VM; what a case leaves behind ends with its namespaces.
 
-# Can cases run here, on any of the filesystems?
+# Can cases run here, on each of the filesystems?
 native_works() {
 	local fs
 
