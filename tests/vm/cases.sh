@@ -260,7 +260,7 @@ test_boot() {
 		vm_on_line=test_on_line
 		vm_timeout=0
 		vm_quiet=yes
-		test_now='' test_failed=()
+		test_now='' test_failed=() test_spoilt=
 		before=${#test_left[@]}
 		vm_run
 		status=$?
@@ -280,7 +280,7 @@ test_boot() {
 			elif [ ${#test_failed[@]} = 0 ]; then
 				test_end "all:$kind/kernel-log" 1 0 "${vm_result:-the guest gave up}"
 			fi
-		elif [ ${#test_left[@]} -gt 0 ]; then
+		elif [ ${#test_left[@]} -gt 0 ] && [ -z "$test_spoilt" ]; then
 			test_end "${test_left[0]}" 1 0 "the guest ended without a word about it"
 		fi
 		if [ ${#test_failed[@]} -gt 0 ]; then
@@ -302,6 +302,7 @@ test_on_line() {
 		# The guest enforces the limit; this is for a guest that cannot any more.
 		vm_deadline=$((SECONDS + number * (${#vm_icount} + 1) + 90))
 		;;
+	spoilt) test_spoilt=yes ;;
 	end)
 		vm_deadline=0
 		test_end "$item" "$number" "$seconds" "$reason"
