@@ -464,7 +464,6 @@ void kshim_dio_setup(struct kshim_dio *dio, const struct dio_args *args,
 	dio->write = iov_iter_rw(args->iter) == WRITE;
 	dio->need_sync = false;
 	dio->write_through = false;
-	dio->wait = false;
 	dio->pinned = false;
 	dio->waiter = current;
 	phyr_vec_init(&dio->first.vec);
@@ -473,8 +472,9 @@ void kshim_dio_setup(struct kshim_dio *dio, const struct dio_args *args,
 
 /*
  * Objects with a constructor are not zeroed when they are allocated (init_on_alloc), which
- * would cost more than all of kshim_dio_setup(). So each field is set before it is used: work in
- * kshim_dio_alloc(), it in dio_run(), aligned in dio_allow(), all others in kshim_dio_setup().
+ * would cost more than all of kshim_dio_setup(). So each field is set before it is used: work
+ * in kshim_dio_alloc(), it in dio_run(), aligned in dio_allow(), wait in dio_leave(), all
+ * others in kshim_dio_setup().
  */
 static void dio_ctor(void *object)
 {
